@@ -11,16 +11,25 @@ from conformance.sse import BOM, Event, Parser, parse
 WHATWG: dict[str, tuple[bytes, list[tuple[str | None, str]]]] = {
     "format-bom": (BOM + b"data:1\n\n\xef\xbb\xbfdata:2\n\ndata:3\n\n", [(None, "1"), (None, "3")]),
     "format-bom-2": (BOM + BOM + b"data:1\n\ndata:2\n\ndata:3\n\n", [(None, "2"), (None, "3")]),
-    "format-comments": (b"data:1\n:\0\n:\r\ndata:2\n:" + b"x" * 2048 + b"\rdata:3\n:data:fail\r:" + b"x" * 99 + b"\ndata:4\n\n", [(None, "1\n2\n3\n4")]),
+    "format-comments": (
+        b"data:1\n:\0\n:\r\ndata:2\n:" + b"x" * 2048 + b"\rdata:3\n:data:fail\r:" + b"x" * 99 + b"\ndata:4\n\n",
+        [(None, "1\n2\n3\n4")],
+    ),
     "format-data-before-final-empty-line": (b"retry:1000\ndata:test1\n\nid:test\ndata:test2", [(None, "test1")]),
     "format-field-data": (b"data:\n\ndata\ndata\n\ndata:test\n\n", [(None, ""), (None, "\n"), (None, "test")]),
     "format-field-event": (b"event:test\ndata:x\n\ndata:x\n\n", [("test", "x"), (None, "x")]),
     "format-field-event-empty": (b"event: \ndata:data\n\n", [("", "data")]),
-    "format-field-parsing": (b"data:\0\ndata:  2\rData:1\ndata\0:2\ndata:1\r\0data:4\nda-ta:3\rdata_5\ndata:3\rdata:\r\n data:32\ndata:4\n\n", [(None, "\0\n 2\n1\n3\n\n4")]),
+    "format-field-parsing": (
+        b"data:\0\ndata:  2\rData:1\ndata\0:2\ndata:1\r\0data:4\nda-ta:3\rdata_5\ndata:3\rdata:\r\n data:32\ndata:4\n\n",
+        [(None, "\0\n 2\n1\n3\n\n4")],
+    ),
     "format-field-retry": (b"retry:3000\n\ndata:test\n\n", [(None, "test")]),
     "format-field-retry-bogus": (b"retry:3000\nretry:1000x\ndata:x\n\n", [(None, "x")]),
     "format-field-retry-empty": (b"retry\ndata:test\n\n", [(None, "test")]),
-    "format-field-unknown": (b"data:test\n data\ndata\nfoobar:xxx\njustsometext\n:thisisacommentyay\n\n", [(None, "test\n")]),
+    "format-field-unknown": (
+        b"data:test\n data\ndata\nfoobar:xxx\njustsometext\n:thisisacommentyay\n\n",
+        [(None, "test\n")],
+    ),
     "format-leading-space": (b"data:\ttest\rdata: \ndata:test\n\n", [(None, "\ttest\n\ntest")]),
     "format-newlines": (b"data:test\r\ndata\ndata:test\r\n\r\n", [(None, "test\n\ntest")]),
     "format-null-character": (b"data:\0\n\n\n\n", [(None, "\0")]),

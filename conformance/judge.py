@@ -1,0 +1,129 @@
+"""Requirements x transcripts x profile -> verdicts. Pure: no network, no clock, no files."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from conformance.features import features
+from conformance.json_text import parse_bytes
+from conformance.profile import Profile
+from conformance.requirement import Requirement, Where
+from conformance.transcript import Transcript
+from conformance.warrant import Level
+
+MAX_FINDINGS = 100  # of one requirement in one transcript; more say nothing new
+
+
+class Outcome(StrEnum):
+    """How a requirement fared over all transcripts, worst first."""
+
+    BROKEN = "broken"
+    VIOLATED = "violated"
+    ADVISED = "advised"
+    INCONCLUSIVE = "inconclusive"
+    UNSUPPORTED = "unsupported"
+    NOT_EXERCISED = "not exercised"
+    OBSERVED = "observed"
+    HELD = "held"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One place where a requirement does not hold. `at` is its time in seconds after the request, where known."""
+
+    requirement: str
+    level: Level
+    expected: str
+    actual: str
+    where: Where
+    transcript: Transcript
+    at: float | None = None
+
+    @property
+    def probe(self) -> str:
+        """Return the name of the probe that provoked it."""
+        return self.transcript.probe
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of one requirement. `subjects` counts what it was checked on; `reason` explains an absence."""
+
+    requirement: Requirement
+    level: Level
+    outcome: Outcome
+    subjects: int = 0
+    findings: tuple[Finding, ...] = ()
+    reason: str = ""
+
+
+def judge(requirements: Iterable[Requirement], transcripts: Sequence[Transcript], profile: Profile) -> list[Verdict]:
+    """Return a verdict for each requirement, in their order. Never raises: a fault of ours is the outcome `broken`."""
+    return [_judge(requirement, transcripts, profile) for requirement in requirements]
+
+
+def _judge(requirement: Requirement, transcripts: Sequence[Transcript], profile: Profile) -> Verdict:
+    level, subjects, findings = profile.level(requirement), 0, list[Finding]()
+    found_in = Counter[int]()
+    try:
+        for subject in requirement.subject.among(transcripts):
+            subjects += 1
+            for place, expected, actual in requirement.check(subject):
+                found_in[id(place.transcript)] += 1
+                if found_in[id(place.transcript)] <= MAX_FINDINGS:
+                    findings.append(_finding(requirement, level, place.transcript, place.where, expected, actual))
+    except Exception as error:  # noqa: BLE001 - whatever the wire did to us is our fault, and is said to be
+        return Verdict(requirement, level, Outcome.BROKEN, subjects, (), f"{type(error).__name__}: {error}")
+    if findings:
+        outcome = {Level.MUST: Outcome.VIOLATED, Level.SHOULD: Outcome.ADVISED}.get(level, Outcome.OBSERVED)
+        return Verdict(requirement, level, outcome, subjects, tuple(findings))
+    if subjects:
+        return Verdict(requirement, level, Outcome.HELD, subjects)
+    outcome, reason = _absence(requirement, transcripts)
+    return Verdict(requirement, level, outcome, reason=profile.unexercised.get(requirement.id, reason))
+
+
+def _finding(
+    requirement: Requirement, level: Level, transcript: Transcript, where: Where, expected: str, actual: str
+) -> Finding:
+    at = None
+    if "times" in transcript.knows and where.start is not None:
+        offset = 0
+        for read in transcript.reads:
+            offset += len(read.data)
+            at = read.at
+            if offset > where.start:
+                break
+    return Finding(requirement.id, level, expected, actual, where, transcript, at)
+
+
+def _absence(requirement: Requirement, transcripts: Sequence[Transcript]) -> tuple[Outcome, str]:
+    """Say why a requirement had no subject: the feature was refused, the server failed, or it never came up."""
+    asked = [t for t in transcripts if requirement.needs <= features(t.request)] if requirement.needs else []
+    if not asked:
+        return Outcome.NOT_EXERCISED, "no answer had what this requirement is about"
+    for transcript in asked:
+        if (
+            transcript.status is None
+            or transcript.status == 429
+            or (transcript.status >= 500 and transcript.status != 501)
+        ):
+            came = f"status {transcript.status}" if transcript.status else transcript.ending.detail or "no answer"
+            return Outcome.INCONCLUSIVE, f"{transcript.probe}: {came}"
+    refusals = [refusal for transcript in asked if (refusal := _refusal(transcript))]
+    if len(refusals) == len(asked):
+        return Outcome.UNSUPPORTED, refusals[0]
+    return Outcome.NOT_EXERCISED, f"asked for by {asked[0].probe}, but no answer had it"
+
+
+def _refusal(transcript: Transcript) -> str:
+    """Return the server's words where it refused clearly: 4xx or 501, and an error object with a message."""
+    if transcript.status is None or not (400 <= transcript.status < 500 or transcript.status == 501):
+        return ""
+    body = parse_bytes(transcript.body()).value
+    error = body.get("error") if isinstance(body, dict) else None
+    message = error.get("message") if isinstance(error, dict) else None
+    return f"{transcript.probe}: {transcript.status} {message}" if isinstance(message, str) and message else ""
