@@ -1,0 +1,1 @@
+"""The engine: several texts at once on one llama.cpp context, with one thread that owns it."""

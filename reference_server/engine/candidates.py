@@ -1,0 +1,63 @@
+"""From the logits of a row to a chosen token."""
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from reference_server.engine.events import Candidate
+from reference_server.engine.model import Model
+
+Logits = npt.NDArray[np.float32]
+
+_CANDIDATE = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])  # llama_token_data
+
+FLOOR = -9999.0
+"""What stands for "very unlikely" where the logarithm is not finite."""
+
+
+class Candidates:
+    """The array of candidates that llama.cpp's samplers work on, used again for each token."""
+
+    def __init__(self, model: Model) -> None:
+        self._model, api = model, model.api
+        self._ids, self._data = np.arange(model.n_vocab), np.empty(model.n_vocab, _CANDIDATE)
+        self._array = api.llama_token_data_array(self._data.ctypes.data_as(api.llama_token_data_p))
+
+    def logits(self, row: int) -> Logits:
+        """Give what the network said after a row of the last batch, not copied."""
+        model = self._model
+        pointer = model.api.llama_get_logits_ith(model.context, row)
+        return np.ctypeslib.as_array(pointer, (model.n_vocab,))
+
+    def choose(self, logits: Logits, sampler: Any) -> int | None:  # noqa: ANN401
+        """Let the samplers choose, and tell them; None where a grammar and the biases leave no candidate."""
+        api, array = self._model.api, self._array
+        self._data["id"], self._data["logit"] = self._ids, logits
+        array.size, array.selected, array.sorted = self._model.n_vocab, -1, False
+        api.llama_sampler_apply(sampler, array)
+        if array.selected < 0:
+            return None
+        token, logit, _ = self._data[array.selected].tolist()
+        if not math.isfinite(logit):
+            return None  # to accept a token that the grammar forbids would abort the process
+        api.llama_sampler_accept(sampler, token)
+        return int(token)
+
+    def logprobs(self, logits: Logits, token: int, count: int) -> tuple[float, list[Candidate]]:
+        """Give the log probabilities of a token and of the likeliest ones in the model's own distribution.
+
+        That is before bias, penalties, grammar and temperature.
+        """
+        highest = logits.max()
+        norm = float(highest) + math.log(np.exp(logits - highest).sum())
+        top = np.argpartition(logits, -count)[-count:].tolist() if count else []
+        top.sort(key=lambda other: -logits[other])
+        return _finite(float(logits[token]) - norm), [
+            Candidate(self._model.piece(other), _finite(float(logits[other]) - norm)) for other in top
+        ]
+
+
+def _finite(logprob: float) -> float:
+    return min(logprob, 0.0) if math.isfinite(logprob) else FLOOR

@@ -1,0 +1,224 @@
+"""The decoding thread, the only one to touch the context.
+
+Each round makes one batch from the last token of every running sequence and the next piece of the prompts, decodes it,
+chooses a token for each sequence and hands it to the listener of its job.
+"""
+
+import logging
+import queue
+import threading
+from pathlib import Path
+
+from reference_server.engine.batch import Batch
+from reference_server.engine.candidates import Candidates
+from reference_server.engine.events import Event, Finish, Token
+from reference_server.engine.job import Job, Listener, Part, Sequence
+from reference_server.engine.model import Model
+from reference_server.engine.sampling import Sampling, chain
+
+log = logging.getLogger(__name__)
+
+CHUNK = 64
+"""Prompt tokens a round: how long a cancel, or the neighbours of a long prompt, may have to wait."""
+
+
+class ClosedError(Exception):
+    """The engine takes no more jobs."""
+
+
+class Engine:
+    """Several generations at once on one context."""
+
+    def __init__(self, path: Path, *, sequences: int = 4, context: int = 4096) -> None:
+        """Load a model; `context` is the room of each sequence."""
+        self.sequences, self.context = sequences, context
+        self.model = Model(path, sequences=sequences, context=context, batch=CHUNK + sequences)
+        self._api = self.model.api
+        self._batch = Batch(self._api, CHUNK + sequences)
+        self._candidates = Candidates(self.model)
+        self._free = list(range(sequences))
+        self._inbox: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._jobs: list[Job] = []  # of the decoding thread, oldest first
+        self._lock, self._open = threading.Lock(), True  # for submit against close
+        self._thread = threading.Thread(target=self._work, name="decode", daemon=True)
+        self._thread.start()
+
+    def submit(
+        self,
+        prompt: list[int],
+        listener: Listener,
+        *,
+        limit: int | None = None,
+        n: int = 1,
+        sampling: Sampling | None = None,
+        top: int | None = None,
+    ) -> Job:
+        """Start a generation of n texts; `top`: give the log probabilities of that many tokens at each place.
+
+        Raises ValueError for what cannot be decoded, GrammarError among them.
+        """
+        room = self.context - len(prompt)
+        if not prompt or room < 1:
+            raise ValueError(f"{len(prompt)} prompt tokens, but a sequence has room for 1 to {self.context - 1}")
+        if not 1 <= n <= self.sequences:
+            raise ValueError(f"{n} texts, but there is room for 1 to {self.sequences}")
+        if not all(0 <= token < self.model.n_vocab for token in prompt):
+            raise ValueError("a prompt token is out of range")  # it would fail the whole batch
+        job = Job(prompt, listener, min(limit or room, room), top, [])
+        try:
+            for index in range(n):
+                sampler = chain(self._api, self.model.vocab, sampling or Sampling(), index=index, limit=job.limit)
+                job.sequences.append(Sequence(index, sampler))
+            with self._lock:
+                if not self._open:
+                    raise ClosedError("the engine is closed")
+                self._inbox.put(job)
+        except (ValueError, ClosedError):
+            for sequence in job.sequences:
+                self._api.llama_sampler_free(sequence.sampler)
+            raise
+        return job
+
+    def close(self) -> None:
+        """End all generations and give the memory back; a second call does nothing."""
+        with self._lock:
+            was_open, self._open = self._open, False
+        if was_open:
+            self._inbox.put(None)
+        self._thread.join()
+
+    # From here on: the decoding thread.
+
+    def _work(self) -> None:
+        reason = "closed"
+        try:
+            while self._receive():
+                self._run(self._plan())
+        except Exception:
+            log.exception("the decoding thread has failed")
+            reason = "error"
+            with self._lock:
+                self._open = False
+        while not self._inbox.empty():
+            if job := self._inbox.get():
+                self._jobs.append(job)
+        self._end_all(self._jobs, reason)
+        self.model.close()
+
+    def _receive(self) -> bool:
+        """Take new jobs, asleep while there are none, and end the cancelled ones. False: close."""
+        while not self._jobs or not self._inbox.empty():
+            job = self._inbox.get()
+            if job is None:
+                return False
+            self._jobs.append(job)
+        self._end_all([job for job in self._jobs if job.cancelled], "cancelled")
+        return True
+
+    def _plan(self) -> list[Part]:
+        """Say what the next batch holds: running sequences first, then prompts in the order they came."""
+        parts, room = [], CHUNK
+        for job in self._jobs:
+            part = Part(job)
+            if job.running:
+                for s in job.sequences:
+                    part.rows.append(([s.token], len(job.prompt) + s.produced - 1, s.number, True))
+            elif not room:
+                continue
+            elif not self._seat(job):
+                room = 0  # first come, first served: small jobs do not overtake a large one
+                continue
+            else:
+                tokens = job.prompt[job.prefilled : job.prefilled + room]
+                part.prompt = len(tokens)
+                room -= part.prompt
+                complete = job.prefilled + part.prompt == len(job.prompt)
+                part.rows.append((tokens, job.prefilled, job.sequences[0].number, complete))
+            parts.append(part)
+        return parts
+
+    def _seat(self, job: Job) -> bool:
+        """Give the sequences of a job their places in the context, all of them or none."""
+        if job.sequences[0].number < 0:
+            if len(job.sequences) > len(self._free):
+                return False
+            for sequence in job.sequences:
+                sequence.number = self._free.pop()
+        return True
+
+    def _run(self, parts: list[Part]) -> None:
+        """Decode a batch and choose the next tokens; where it fails, find the job that it fails for."""
+        if not parts:
+            return
+        self._batch.clear()
+        last = [[self._batch.add(*row[:3], output=row[3]) for row in part.rows] for part in parts]
+        if code := self._api.llama_decode(self.model.context, self._batch.struct):
+            log.error("llama.cpp cannot decode a batch of %d jobs: %d", len(parts), code)
+            if len(parts) == 1:
+                self._end_all([parts[0].job], "error")
+                return
+            for part in parts:  # take back what a failed batch may have left behind
+                for _, position, number, _ in part.rows:
+                    self._api.llama_memory_seq_rm(self.model.memory, number, position, -1)
+            for part in parts:
+                self._run([part])
+            return
+        for part in parts:
+            self._share(part)
+        for part, rows in zip(parts, last, strict=True):
+            if part.job.running:
+                places = rows if not part.prompt else rows * len(part.job.sequences)
+                for sequence, row in zip(list(part.job.sequences), places, strict=True):
+                    self._advance(part.job, sequence, row)
+
+    def _share(self, part: Part) -> None:
+        """Note how much of a prompt is decoded; a whole one becomes the start of all its sequences."""
+        job = part.job
+        job.prefilled += part.prompt
+        if part.prompt and job.running:
+            first, *others = job.sequences
+            for other in others:
+                self._api.llama_memory_seq_cp(self.model.memory, first.number, other.number, -1, -1)
+
+    def _advance(self, job: Job, sequence: Sequence, row: int) -> None:
+        if reason := self._choose(job, sequence, row):
+            self._end(job, sequence, reason)
+
+    def _choose(self, job: Job, sequence: Sequence, row: int) -> str:
+        """Choose the next token of a sequence and tell it; gives the reason when the sequence ends with it."""
+        if job.cancelled:
+            return "cancelled"
+        logits = self._candidates.logits(row)
+        token = self._candidates.choose(logits, sequence.sampler)
+        if token is None:
+            return "error"
+        if self._api.llama_vocab_is_eog(self.model.vocab, token):
+            return "stop"
+        sequence.token = token
+        sequence.produced += 1
+        logprob, top = (None, []) if job.top is None else self._candidates.logprobs(logits, token, job.top)
+        if self._tell(job, Token(sequence.index, self.model.piece(token), logprob, top)):
+            return "stop"
+        return "length" if sequence.produced >= job.limit else ""
+
+    def _end(self, job: Job, sequence: Sequence, reason: str) -> None:
+        job.sequences.remove(sequence)
+        if not job.sequences:
+            self._jobs.remove(job)
+        if sequence.number >= 0:
+            self._api.llama_memory_seq_rm(self.model.memory, sequence.number, -1, -1)
+            self._free.append(sequence.number)
+        self._api.llama_sampler_free(sequence.sampler)
+        self._tell(job, Finish(sequence.index, reason, sequence.produced))
+
+    def _end_all(self, jobs: list[Job], reason: str) -> None:
+        for job, sequence in [(job, sequence) for job in jobs for sequence in job.sequences]:
+            self._end(job, sequence, reason)
+
+    def _tell(self, job: Job, event: Event) -> bool:
+        try:
+            return job.listener(event) is True
+        except Exception:
+            log.exception("a listener has failed; its generation ends")
+            job.cancel()
+            return False

@@ -1,0 +1,35 @@
+"""What the engine tells about a generation: tokens, and the end of each of its sequences."""
+
+from typing import NamedTuple
+
+
+class Candidate(NamedTuple):
+    """A token that stood for choice, with its log probability."""
+
+    text: bytes
+    logprob: float
+
+
+class Token(NamedTuple):
+    """A token was chosen."""
+
+    index: int
+    """Of the sequence in its job."""
+    text: bytes
+    """May end within a character."""
+    logprob: float | None
+    top: list[Candidate]
+    """The likeliest tokens, best first, where they were asked for."""
+
+
+class Finish(NamedTuple):
+    """A sequence has ended; nothing follows for it."""
+
+    index: int
+    reason: str
+    """stop, length, cancelled, closed or error."""
+    produced: int
+    """How many tokens it gave, the end token not counted."""
+
+
+Event = Token | Finish

@@ -1,0 +1,76 @@
+"""How a token is chosen, as llama.cpp's chain of samplers."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+class GrammarError(ValueError):
+    """llama.cpp cannot read the grammar."""
+
+
+@dataclass(frozen=True)
+class Grammar:
+    """A text that a generation must follow, in llama.cpp's GBNF."""
+
+    text: str
+    trigger: int | None = None
+    """The token from which on it binds; None: from the start."""
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """What a request says about the choice of tokens."""
+
+    temperature: float = 1.0
+    """0 or less: always the likeliest token."""
+    top_p: float = 1.0
+    frequency_penalty: float = 0.0
+    presence_penalty: float = 0.0
+    seed: int | None = None
+    logit_bias: Mapping[int, float] = field(default_factory=dict)
+    grammar: Grammar | None = None
+
+
+def chain(api: Any, vocab: Any, sampling: Sampling, *, index: int, limit: int) -> Any:  # noqa: ANN401
+    """Build the samplers of one sequence; the caller frees them.
+
+    Raises GrammarError, and then leaves nothing to free.
+    """
+    built = api.llama_sampler_chain_init(api.llama_sampler_chain_default_params())
+    for step in _steps(api, vocab, sampling, index, limit):
+        if not step:
+            api.llama_sampler_free(built)
+            raise GrammarError("llama.cpp cannot read the grammar")
+        api.llama_sampler_chain_add(built, step)  # now the chain's to free
+    return built
+
+
+def _steps(api: Any, vocab: Any, sampling: Sampling, index: int, limit: int) -> Iterator[Any]:  # noqa: ANN401
+    n_vocab = api.llama_vocab_n_tokens(vocab)
+    if sampling.logit_bias:
+        bias = (api.llama_logit_bias * len(sampling.logit_bias))(*sampling.logit_bias.items())
+        yield api.llama_sampler_init_logit_bias(n_vocab, len(bias), bias)
+    if sampling.frequency_penalty or sampling.presence_penalty:
+        yield api.llama_sampler_init_penalties(
+            n_vocab, limit, 1.0, sampling.frequency_penalty, sampling.presence_penalty
+        )
+    if sampling.grammar:
+        yield _grammar(api, vocab, sampling.grammar)
+    if sampling.temperature <= 0:
+        yield api.llama_sampler_init_greedy()
+        return
+    yield api.llama_sampler_init_temp(sampling.temperature)
+    if sampling.top_p < 1:
+        yield api.llama_sampler_init_top_p(sampling.top_p, 1)
+    # The siblings of a job must differ although they share the seed.
+    random = api.LLAMA_DEFAULT_SEED
+    yield api.llama_sampler_init_dist(random if sampling.seed is None else (sampling.seed + index) % random)
+
+
+def _grammar(api: Any, vocab: Any, grammar: Grammar) -> Any:  # noqa: ANN401
+    text = grammar.text.encode()
+    if grammar.trigger is None:
+        return api.llama_sampler_init_grammar(vocab, text, b"root")
+    triggers = (api.llama_token * 1)(grammar.trigger)
+    return api.llama_sampler_init_grammar_lazy_patterns(vocab, text, b"root", None, 0, triggers, 1)
