@@ -74,8 +74,9 @@ class ClientEvent:
 class Transcript:
     """One exchange, as recorded.
 
-    `knows` says which facets are facts; a view of an unknown facet has no subjects. `status` is None where no answer
-    came at all; `ending` then says why.
+    `knows` says which facets are facts; a view of an unknown facet has no subjects. Two of them differ in what absence
+    proves: `headers` means that those listed are true, `head` that the list is complete as well. `status` is None
+    where no answer came at all; `ending` then says why.
     """
 
     request: Request
@@ -90,7 +91,7 @@ class Transcript:
     http_version: str = ""
     connection: str = ""
     client_events: tuple[ClientEvent, ...] = ()
-    knows: frozenset[Facet] = EVERY_FACET - {"head"}
+    knows: frozenset[Facet] = EVERY_FACET
     notes: tuple[str, ...] = ()
     # Views computed so far, by their type: a cache, never part of the record.
     derived: dict[type, Any] = field(default_factory=dict, repr=False, init=False)

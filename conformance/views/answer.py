@@ -1,0 +1,118 @@
+"""Answers as HTTP messages: status, head, framing, and bodies that are one JSON text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Self
+
+from conformance.features import endpoint
+from conformance.json_text import JSONText, parse_bytes
+from conformance.requirement import Where
+from conformance.transcript import Transcript
+from conformance.views.memo import once
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """An answer of any kind: all that is needed is a status line."""
+
+    transcript: Transcript
+
+    @classmethod
+    def among(cls, transcripts: Sequence[Transcript]) -> Iterable[Self]:
+        """Return every answer that fits."""
+        return (cls(t) for t in transcripts if t.status is not None and cls._fits(t))
+
+    @classmethod
+    def _fits(cls, transcript: Transcript) -> bool:
+        return True
+
+    @property
+    def where(self) -> Where:
+        """Return the answer as a whole."""
+        return Where()
+
+    @property
+    def status(self) -> int:
+        """Return the status code."""
+        return self.transcript.status or 0
+
+    @property
+    def endpoint(self) -> str:
+        """Return the endpoint asked: `chat`, `completions`, `models`, ..."""
+        return self.transcript.endpoint or endpoint(self.transcript.request.path)
+
+    @cached_property
+    def media_type(self) -> tuple[str, dict[str, str]]:
+        """Return the essence of Content-Type as sent, "" where there is none, and its parameters."""
+        essence, *parts = (self.transcript.header("content-type") or "").split(";")
+        pairs = (part.partition("=") for part in parts)
+        return essence.strip(), {key.strip().lower(): value.strip().strip('"') for key, _, value in pairs}
+
+    def values(self, name: str) -> list[str]:
+        """Return all values of a header, by its lower-case name."""
+        return [value for key, value in self.transcript.headers if key.lower() == name]
+
+
+class Head(Answer):
+    """An answer whose headers are known; a header that is not listed proves nothing."""
+
+    @classmethod
+    def _fits(cls, transcript: Transcript) -> bool:
+        return not transcript.knows.isdisjoint({"headers", "head"})
+
+
+class CompleteHead(Answer):
+    """An answer whose whole head is known, so that absence is a fact."""
+
+    @classmethod
+    def _fits(cls, transcript: Transcript) -> bool:
+        return "head" in transcript.knows
+
+
+class Unframed(Answer):
+    """An answer whose message framing and end are known as sent."""
+
+    @classmethod
+    def _fits(cls, transcript: Transcript) -> bool:
+        return {"framing", "ending"} <= transcript.knows and transcript.ending.kind in ("eof", "truncated", "reset")
+
+
+class JSONBody(Answer):
+    """A complete body that is, or should be, one JSON text: any answer but a stream."""
+
+    @classmethod
+    def _fits(cls, transcript: Transcript) -> bool:
+        known = "chunks" in transcript.knows and transcript.ending.kind == "eof"
+        return known and transcript.request.method != "HEAD" and not is_stream(transcript)
+
+    @cached_property
+    def text(self) -> JSONText:
+        """Return the parsed body."""
+        return once(self.transcript, JSONText, lambda transcript: parse_bytes(transcript.body()))
+
+    @property
+    def value(self) -> Any:
+        """Return the parsed body's value, None where it is no JSON."""
+        return self.text.value
+
+
+class Failure(JSONBody):
+    """An answer with a status of 400 or more."""
+
+    @classmethod
+    def _fits(cls, transcript: Transcript) -> bool:
+        return (transcript.status or 0) >= 400 and JSONBody._fits(transcript)
+
+
+def is_stream(transcript: Transcript) -> bool:
+    """Tell whether the body is server-sent events, by its media type or, where that says otherwise, by its look."""
+    if transcript.status is None:
+        return False
+    media_type = (transcript.header("content-type") or "").partition(";")[0].strip().lower()
+    if media_type == "text/event-stream":
+        return True
+    start = transcript.body()[:64].removeprefix(b"\xef\xbb\xbf").lstrip()
+    return start.startswith((b"data:", b"event:", b": "))

@@ -1,0 +1,144 @@
+"""Chunks: the events of a chat stream that are, or should be, `chat.completion.chunk` objects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from conformance.requirement import Where
+from conformance.transcript import Transcript
+from conformance.views.memo import once
+from conformance.views.stream import EndedStream, Event, Stream
+
+CHUNK_KEYS = frozenset({"id", "object", "choices", "model", "created"})
+
+
+@dataclass(eq=False)
+class Chunk:
+    """One object of a chat stream that has at least one key of a chunk and no error."""
+
+    transcript: Transcript
+    event: Event
+    number: int
+    value: dict[str, Any]
+
+    @classmethod
+    def among(cls, transcripts: Sequence[Transcript]) -> Iterable[Chunk]:
+        """Return the chunks of all chat streams."""
+        return (chunk for stream in ChunkStream.among(transcripts) for chunk in stream.chunks)
+
+    @property
+    def where(self) -> Where:
+        """Return the place of the event."""
+        return self.event.where
+
+    @cached_property
+    def choices(self) -> list[dict[str, Any]]:
+        """Return the choices that are objects."""
+        choices = self.value.get("choices")
+        return [choice for choice in choices if isinstance(choice, dict)] if isinstance(choices, list) else []
+
+    @property
+    def usage(self) -> dict[str, Any] | None:
+        """Return the usage object, None where there is none."""
+        usage = self.value.get("usage")
+        return usage if isinstance(usage, dict) else None
+
+    def at(self, pointer: str) -> Spot:
+        """Return a place within this chunk."""
+        return Spot(self, pointer)
+
+
+@dataclass(eq=False)
+class Spot:
+    """A JSON pointer into a chunk."""
+
+    chunk: Chunk
+    pointer: str
+
+    @property
+    def transcript(self) -> Transcript:
+        """Return the transcript."""
+        return self.chunk.transcript
+
+    @property
+    def where(self) -> Where:
+        """Return the event and the pointer."""
+        event = self.chunk.where
+        return Where(event.event, event.start, event.stop, self.pointer)
+
+
+@dataclass(eq=False)
+class ChunkStream:
+    """A chat stream with at least one chunk."""
+
+    stream: Stream
+    chunks: list[Chunk]
+
+    @classmethod
+    def among(cls, transcripts: Sequence[Transcript]) -> Iterable[ChunkStream]:
+        """Return all chat streams that have chunks."""
+        found = (once(transcript, cls, cls._of) for transcript in transcripts)
+        return (stream for stream in found if stream is not None)
+
+    @classmethod
+    def _of(cls, transcript: Transcript) -> ChunkStream | None:
+        stream = next(iter(Stream.among([transcript])), None)
+        if stream is None or stream.endpoint != "chat":
+            return None
+        events = (event for event in stream.events if isinstance(event.value, dict) and not event.error)
+        named = (event for event in events if not CHUNK_KEYS.isdisjoint(event.value))
+        chunks = [Chunk(transcript, event, number, event.value) for number, event in enumerate(named)]
+        return cls(stream, chunks) if chunks else None
+
+    @property
+    def transcript(self) -> Transcript:
+        """Return the transcript."""
+        return self.stream.transcript
+
+    @property
+    def where(self) -> Where:
+        """Return the stream as a whole."""
+        return Where()
+
+    @property
+    def request(self) -> dict[str, Any]:
+        """Return the request's JSON, empty where it is not known."""
+        json = self.transcript.request.json
+        return json if "request" in self.transcript.knows and isinstance(json, dict) else {}
+
+    @cached_property
+    def ended(self) -> bool:
+        """Tell whether the body came to its end without an error, so that what is missing was never sent."""
+        return bool(list(EndedStream.among([self.transcript])))
+
+    @cached_property
+    def asked_usage(self) -> bool:
+        """Tell whether the request has stream_options.include_usage."""
+        options = self.request.get("stream_options")
+        return isinstance(options, dict) and options.get("include_usage") is True
+
+
+@dataclass(eq=False)
+class ErrorEvent:
+    """An event in a stream whose object has a truthy `error`."""
+
+    stream: Stream
+    event: Event
+
+    @classmethod
+    def among(cls, transcripts: Sequence[Transcript]) -> Iterable[ErrorEvent]:
+        """Return the error events of all streams."""
+        return (cls(stream, event) for stream in Stream.among(transcripts) for event in stream.errors)
+
+    @property
+    def transcript(self) -> Transcript:
+        """Return the transcript."""
+        return self.event.transcript
+
+    @property
+    def where(self) -> Where:
+        """Return the place of the event."""
+        return self.event.where

@@ -1,0 +1,49 @@
+"""Whole answers: bodies of 2xx answers that are one JSON object."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+from conformance.features import endpoint
+from conformance.transcript import Transcript
+from conformance.views.answer import JSONBody
+
+
+class Reply(JSONBody):
+    """A whole answer to a chat request that did not ask for a stream."""
+
+    @classmethod
+    def _fits(cls, transcript: Transcript) -> bool:
+        return _is_whole(transcript, "chat") and not transcript.request.asks_for_stream()
+
+    @cached_property
+    def choices(self) -> list[dict[str, Any]]:
+        """Return the choices that are objects."""
+        choices = self.value.get("choices") if isinstance(self.value, dict) else None
+        return [choice for choice in choices if isinstance(choice, dict)] if isinstance(choices, list) else []
+
+    @cached_property
+    def texts(self) -> dict[int, str]:
+        """Return the content of each choice, by index."""
+        found = {}
+        for choice in self.choices:
+            message, index = choice.get("message"), choice.get("index")
+            if isinstance(message, dict) and isinstance(index, int):
+                content = message.get("content")
+                found[index] = content if isinstance(content, str) else ""
+        return found
+
+
+class ModelList(JSONBody):
+    """The answer to GET /models."""
+
+    @classmethod
+    def _fits(cls, transcript: Transcript) -> bool:
+        return _is_whole(transcript, "models")
+
+
+def _is_whole(transcript: Transcript, name: str) -> bool:
+    ok = transcript.status is not None and 200 <= transcript.status < 300
+    named = (transcript.endpoint or endpoint(transcript.request.path)) == name
+    return ok and named and JSONBody._fits(transcript)

@@ -1,0 +1,157 @@
+"""Streams: 2xx answers that are server-sent events, and their events."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Self
+
+from conformance import sse
+from conformance.json_text import JSONText, parse
+from conformance.requirement import Where
+from conformance.transcript import Transcript
+from conformance.views.answer import Answer, is_stream
+from conformance.views.memo import once
+
+_MARKER_LIKE = re.compile(r"""[\s"']*\[?\s*done\s*\]?[\s"']*""", re.IGNORECASE)
+
+
+@dataclass(eq=False)
+class Event:
+    """One event of a stream that has data, whether or not a blank line completed it."""
+
+    transcript: Transcript
+    raw: sse.Event
+    data: str
+
+    @classmethod
+    def among(cls, transcripts: Sequence[Transcript]) -> Iterable[Event]:
+        """Return the events of all streams."""
+        return (event for stream in Stream.among(transcripts) for event in stream.events)
+
+    @property
+    def where(self) -> Where:
+        """Return the event's number and bytes."""
+        return Where(self.raw.index, self.raw.start, self.raw.stop)
+
+    @cached_property
+    def is_marker(self) -> bool:
+        """Tell whether this is the end marker, or means to be: a misspelt one is judged as a marker, not as JSON."""
+        return len(self.data) < 40 and _MARKER_LIKE.fullmatch(self.data) is not None
+
+    @cached_property
+    def text(self) -> JSONText:
+        """Return the data, parsed as JSON."""
+        return parse(self.data)
+
+    @cached_property
+    def value(self) -> Any:
+        """Return the value of the data, None for a marker or a text that is no JSON."""
+        return None if self.is_marker else self.text.value
+
+    @cached_property
+    def error(self) -> Any:
+        """Return the truthy top-level `error` that makes clients raise, else None."""
+        return (isinstance(self.value, dict) and self.value.get("error")) or None
+
+
+class Stream(Answer):
+    """A 2xx answer that is server-sent events."""
+
+    @classmethod
+    def among(cls, transcripts: Sequence[Transcript]) -> Iterable[Self]:
+        """Return every stream of this kind."""
+        found = (once(t, cls, cls._of) for t in transcripts)
+        return (stream for stream in found if stream is not None)
+
+    @classmethod
+    def _of(cls, transcript: Transcript) -> Self | None:
+        ok = transcript.status is not None and 200 <= transcript.status < 300
+        return cls(transcript) if ok and is_stream(transcript) and cls._fits(transcript) else None
+
+    @classmethod
+    def _fits(cls, transcript: Transcript) -> bool:
+        return "chunks" in transcript.knows
+
+    @property
+    def blocks(self) -> list[sse.Event]:
+        """Return every block of fields, those without data too."""
+        return self._parsed[0]
+
+    @property
+    def parser(self) -> sse.Parser:
+        """Return the parser, which knows comments, line ends and a byte order mark."""
+        return self._parsed[1]
+
+    @property
+    def _parsed(self) -> tuple[list[sse.Event], sse.Parser]:
+        return once(self.transcript, sse.Parser, lambda transcript: sse.parse(transcript.body()))
+
+    @cached_property
+    def events(self) -> list[Event]:
+        """Return the events with data, in order."""
+        return once(self.transcript, Event, lambda transcript: _events(transcript, self.blocks))
+
+    @cached_property
+    def markers(self) -> list[Event]:
+        """Return the end markers, misspelt ones included."""
+        return [event for event in self.events if event.is_marker]
+
+    @cached_property
+    def errors(self) -> list[Event]:
+        """Return the events that carry an error."""
+        return [event for event in self.events if event.error]
+
+    def at(self, offset: int) -> float:
+        """Return when the byte at this offset arrived, in seconds after the request."""
+        end = 0
+        for read in self.transcript.reads:
+            end += len(read.data)
+            if offset < end:
+                return read.at
+        return self.transcript.reads[-1].at if self.transcript.reads else 0.0
+
+
+class ByteStream(Stream):
+    """A stream whose body bytes are known as sent."""
+
+    @classmethod
+    def _fits(cls, transcript: Transcript) -> bool:
+        return {"chunks", "bytes"} <= transcript.knows
+
+    @cached_property
+    def body(self) -> bytes:
+        """Return the body."""
+        return self.transcript.body()
+
+
+class EndedStream(Stream):
+    """A stream that came to the end of its body without an error event: what is not there was not sent."""
+
+    @classmethod
+    def _fits(cls, transcript: Transcript) -> bool:
+        if not {"chunks", "ending"} <= transcript.knows or transcript.ending.kind != "eof":
+            return False
+        return not next(iter(Stream.among([transcript]))).errors
+
+
+class StreamHead(Stream):
+    """The head of a stream; a header that is not listed proves nothing."""
+
+    @classmethod
+    def _fits(cls, transcript: Transcript) -> bool:
+        return not transcript.knows.isdisjoint({"headers", "head"})
+
+
+class CompleteStreamHead(Stream):
+    """The whole head of a stream."""
+
+    @classmethod
+    def _fits(cls, transcript: Transcript) -> bool:
+        return "head" in transcript.knows
+
+
+def _events(transcript: Transcript, blocks: list[sse.Event]) -> list[Event]:
+    return [Event(transcript, block, block.data) for block in blocks if block.data is not None]
