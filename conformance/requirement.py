@@ -18,32 +18,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
+from conformance.place import Place, Where
 from conformance.transcript import Transcript
 from conformance.warrant import Level, Warrant, compat_ceiling, strict_ceiling
 
+__all__ = ["Check", "Findings", "Place", "Requirement", "Subject", "Where", "fault", "must", "observe", "should"]
+
 ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)+")
-
-
-@dataclass(frozen=True, slots=True)
-class Where:
-    """A place in a transcript: event number, byte range of the body, JSON pointer into the event or body."""
-
-    event: int | None = None
-    start: int | None = None
-    stop: int | None = None
-    pointer: str | None = None
-
-
-class Place(Protocol):
-    """Anything a finding can point at."""
-
-    @property
-    def transcript(self) -> Transcript:
-        """Return the transcript it stands in."""
-
-    @property
-    def where(self) -> Where:
-        """Return where in the transcript it stands."""
 
 
 class Subject(Place, Protocol):

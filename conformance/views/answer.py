@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from conformance.features import endpoint
 from conformance.json_text import JSONText, parse_bytes
-from conformance.requirement import Where
+from conformance.place import Where
 from conformance.transcript import Transcript
 from conformance.views.memo import once
 
@@ -22,8 +22,13 @@ class Answer:
 
     @classmethod
     def among(cls, transcripts: Sequence[Transcript]) -> Iterable[Self]:
-        """Return every answer that fits."""
-        return (cls(t) for t in transcripts if t.status is not None and cls._fits(t))
+        """Return every answer of this kind."""
+        found = (once(transcript, cls, cls._of) for transcript in transcripts)
+        return (answer for answer in found if answer is not None)
+
+    @classmethod
+    def _of(cls, transcript: Transcript) -> Self | None:
+        return cls(transcript) if transcript.status is not None and cls._fits(transcript) else None
 
     @classmethod
     def _fits(cls, transcript: Transcript) -> bool:

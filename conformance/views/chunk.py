@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from conformance.requirement import Where
+from conformance.place import Where
 from conformance.transcript import Transcript
 from conformance.views.memo import once
 from conformance.views.stream import EndedStream, Event, Stream

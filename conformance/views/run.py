@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from conformance.requirement import Where
+from conformance.place import Where
 from conformance.transcript import Transcript
 from conformance.views.choice import Choice
 from conformance.views.reply import Reply

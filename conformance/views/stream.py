@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from conformance import sse
 from conformance.json_text import JSONText, parse
-from conformance.requirement import Where
+from conformance.place import Where
 from conformance.transcript import Transcript
 from conformance.views.answer import Answer, is_stream
 from conformance.views.memo import once
@@ -59,12 +59,6 @@ class Event:
 
 class Stream(Answer):
     """A 2xx answer that is server-sent events."""
-
-    @classmethod
-    def among(cls, transcripts: Sequence[Transcript]) -> Iterable[Self]:
-        """Return every stream of this kind."""
-        found = (once(t, cls, cls._of) for t in transcripts)
-        return (stream for stream in found if stream is not None)
 
     @classmethod
     def _of(cls, transcript: Transcript) -> Self | None:
