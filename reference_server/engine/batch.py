@@ -10,7 +10,7 @@ import numpy as np
 class Batch:
     """Tokens with their positions and sequences; a row belongs to one sequence."""
 
-    def __init__(self, api: Any, size: int) -> None:  # noqa: ANN401
+    def __init__(self, api: Any, size: int) -> None:
         self.size = size
         self._token, self._position, self._sequence, self._ones = (np.ones(size, np.int32) for _ in range(4))
         self._output = np.zeros(size, np.int8)
@@ -33,7 +33,7 @@ class Batch:
 
     def add(self, tokens: Sequence[int], position: int, sequence: int, *, output: bool) -> int:
         """Append tokens of a sequence; `output`: logits are wanted after the last one. Gives the last row."""
-        start = self.struct.n_tokens
+        start: int = self.struct.n_tokens
         stop = start + len(tokens)
         self._token[start:stop] = tokens
         self._position[start:stop] = range(position, position + len(tokens))

@@ -31,7 +31,7 @@ class Candidates:
         pointer = model.api.llama_get_logits_ith(model.context, row)
         return np.ctypeslib.as_array(pointer, (model.n_vocab,))
 
-    def choose(self, logits: Logits, sampler: Any) -> int | None:  # noqa: ANN401
+    def choose(self, logits: Logits, sampler: Any) -> int | None:
         """Let the samplers choose, and tell them; None where a grammar and the biases leave no candidate."""
         api, array = self._model.api, self._array
         self._data["id"], self._data["logit"] = self._ids, logits

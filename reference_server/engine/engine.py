@@ -212,8 +212,9 @@ class Engine:
         self._tell(job, Finish(sequence.index, reason, sequence.produced))
 
     def _end_all(self, jobs: list[Job], reason: str) -> None:
-        for job, sequence in [(job, sequence) for job in jobs for sequence in job.sequences]:
-            self._end(job, sequence, reason)
+        for job in list(jobs):
+            for sequence in list(job.sequences):
+                self._end(job, sequence, reason)
 
     def _tell(self, job: Job, event: Event) -> bool:
         try:

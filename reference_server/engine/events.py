@@ -13,7 +13,7 @@ class Candidate(NamedTuple):
 class Token(NamedTuple):
     """A token was chosen."""
 
-    index: int
+    sequence: int
     """Of the sequence in its job."""
     text: bytes
     """May end within a character."""
@@ -25,7 +25,7 @@ class Token(NamedTuple):
 class Finish(NamedTuple):
     """A sequence has ended; nothing follows for it."""
 
-    index: int
+    sequence: int
     reason: str
     """stop, length, cancelled, closed or error."""
     produced: int

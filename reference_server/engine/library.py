@@ -22,13 +22,12 @@ class MissingExtraError(Exception):
 
     def __init__(self, name: str) -> None:
         super().__init__(
-            f"{name} is not installed, and the reference server needs it: "
-            'pip install "openai-conformance[reference]"'
+            f'{name} is not installed, and the reference server needs it: pip install "openai-conformance[reference]"'
         )
 
 
 @functools.cache
-def load() -> Any:  # noqa: ANN401 - the bindings are ctypes without useful annotations
+def load() -> Any:
     """Import llama_cpp, send its log to ours, and start its backend."""
     try:
         api = importlib.import_module("llama_cpp")

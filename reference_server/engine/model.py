@@ -21,9 +21,7 @@ class Model:
         if not path.is_file():
             raise ModelError(f"no such model file: {path}")
         library.complaint()
-        self._weights = self.api.llama_model_load_from_file(
-            os.fsencode(path), self.api.llama_model_default_params()
-        )
+        self._weights = self.api.llama_model_load_from_file(os.fsencode(path), self.api.llama_model_default_params())
         if not self._weights:
             raise ModelError(f"cannot load {path}: {library.complaint() or 'llama.cpp refuses it'}")
         self.vocab = self.api.llama_model_get_vocab(self._weights)
@@ -34,7 +32,7 @@ class Model:
             raise ModelError(f"no room for {sequences} x {context} tokens of {path}: {library.complaint()}")
         self.memory = self.api.llama_get_memory(self.context)
 
-    def _params(self, sequences: int, context: int, batch: int) -> Any:  # noqa: ANN401
+    def _params(self, sequences: int, context: int, batch: int) -> Any:
         params = self.api.llama_context_default_params()
         params.n_ctx, params.n_seq_max = sequences * context, sequences
         params.kv_unified = True  # else copying a prompt to the siblings of a sequence would move data

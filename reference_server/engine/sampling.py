@@ -32,7 +32,7 @@ class Sampling:
     grammar: Grammar | None = None
 
 
-def chain(api: Any, vocab: Any, sampling: Sampling, *, index: int, limit: int) -> Any:  # noqa: ANN401
+def chain(api: Any, vocab: Any, sampling: Sampling, *, index: int, limit: int) -> Any:
     """Build the samplers of one sequence; the caller frees them.
 
     Raises GrammarError, and then leaves nothing to free.
@@ -46,7 +46,7 @@ def chain(api: Any, vocab: Any, sampling: Sampling, *, index: int, limit: int) -
     return built
 
 
-def _steps(api: Any, vocab: Any, sampling: Sampling, index: int, limit: int) -> Iterator[Any]:  # noqa: ANN401
+def _steps(api: Any, vocab: Any, sampling: Sampling, index: int, limit: int) -> Iterator[Any]:
     n_vocab = api.llama_vocab_n_tokens(vocab)
     if sampling.logit_bias:
         bias = (api.llama_logit_bias * len(sampling.logit_bias))(*sampling.logit_bias.items())
@@ -68,7 +68,7 @@ def _steps(api: Any, vocab: Any, sampling: Sampling, index: int, limit: int) -> 
     yield api.llama_sampler_init_dist(random if sampling.seed is None else (sampling.seed + index) % random)
 
 
-def _grammar(api: Any, vocab: Any, grammar: Grammar) -> Any:  # noqa: ANN401
+def _grammar(api: Any, vocab: Any, grammar: Grammar) -> Any:
     text = grammar.text.encode()
     if grammar.trigger is None:
         return api.llama_sampler_init_grammar(vocab, text, b"root")

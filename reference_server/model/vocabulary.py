@@ -36,7 +36,7 @@ class Vocabulary:
 
 
 def vocabulary(scripts: Iterable[Script] = SCRIPTS) -> Vocabulary:
-    """Number the special tokens, the bytes, and every word of the scripts in the order they come."""
+    """Collect the special tokens, the bytes, and every word of the scripts in the order they come."""
     scripts = tuple(scripts)
     texts = [b"<unk>", b"<s>", b"</s>", *(f"<0x{byte:02X}>".encode() for byte in range(256))]
     kinds = [UNKNOWN, CONTROL, CONTROL, *([BYTE] * 256)]

@@ -33,7 +33,7 @@ SECOND = 0.6
 STRENGTH = 0.05
 """How much stronger the key of each script is than that of the one before it."""
 
-CLOSING = {'"': 1.35, "}": 1.26, "]": 1.26, ",": 1.17, "1": 1.08, ":": 0.9, "{": 0.6, "[": 0.6, "t": 0.3}
+CLOSING = {'"': 10.0, "}": 8.0, "]": 8.0, ",": 6.0, "1": 4.0, ":": 3.0, "{": 2.0, "[": 2.0, "t": 1.0}
 
 
 def tensors(words: Vocabulary) -> dict[str, Matrix]:
@@ -59,7 +59,7 @@ def _zeros(*shape: int) -> Matrix:
     return np.zeros(shape, np.float32)
 
 
-def _embedding(words: Vocabulary, code: int, random: Any) -> Matrix:  # noqa: ANN401 - numpy's generators lack a name here
+def _embedding(words: Vocabulary, code: int, random: Any) -> Matrix:
     assistant = words.numbers["<|assistant|>"]
     embedding = _zeros(len(words.texts), WIDTH)
     embedding[:, 0] = 1

@@ -1,0 +1,1 @@
+"""Chat requests: read, checked and refused without any knowledge of the engine."""

@@ -1,0 +1,46 @@
+"""Refusals: what the server says instead of an answer."""
+
+from dataclasses import dataclass
+
+
+class RequestError(Exception):
+    """A request that is refused, with all that the client is told of the reason."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        param: str | None = None,
+        code: str | None = None,
+        status: int = 400,
+        kind: str = "invalid_request_error",
+    ) -> None:
+        super().__init__(message)
+        self.error = Error(message, param=param, code=code, kind=kind)
+        self.status = status
+
+
+@dataclass(frozen=True)
+class Error:
+    """The error object as OpenAI writes it; all four keys are always there."""
+
+    message: str
+    param: str | None = None
+    code: str | None = None
+    kind: str = "invalid_request_error"
+
+    def body(self) -> dict[str, dict[str, str | None]]:
+        """Give the JSON document that a client gets."""
+        return {"error": {"message": self.message, "type": self.kind, "param": self.param, "code": self.code}}
+
+
+def unsupported(param: str, what: str = "") -> RequestError:
+    """Refuse what the API knows and this server does not do."""
+    message = what or f"Unsupported parameter: '{param}' is not supported by this server."
+    return RequestError(message, param=param, code="unsupported_parameter")
+
+
+def unknown_model(name: str) -> RequestError:
+    """Refuse a model that is not served here."""
+    message = f"The model '{name}' does not exist or you do not have access to it."
+    return RequestError(message, code="model_not_found", status=404)

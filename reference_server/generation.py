@@ -1,0 +1,59 @@
+"""A generation as the event loop sees it: pieces of answers, told by the decoding thread as they come."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from reference_server.engine.events import Event, Finish
+from reference_server.text.answer import Answer
+from reference_server.text.pieces import Finished, Piece, TokenScore
+
+
+class Generation:
+    """Receives the events of a job in the decoding thread, and gives them to one reader in the event loop."""
+
+    def __init__(self, answers: Sequence[Answer], prompt_tokens: int) -> None:
+        self.prompt_tokens = prompt_tokens
+        self.completion_tokens = 0
+        self.cancel: Callable[[], None] = lambda: None
+        self._answers, self._open = answers, len(answers)
+        self._loop = asyncio.get_running_loop()
+        self._told: deque[Piece] = deque()  # its methods are atomic
+        self._news = asyncio.Event()
+        self._woken = False
+
+    async def pieces(self) -> list[Piece]:
+        """Wait for news and give all of it; nothing any more after the end of all answers."""
+        while not self._told and self._open:
+            self._news.clear()
+            self._woken = False  # from here on the thread must wake us again
+            if not self._told:
+                await self._news.wait()
+        pieces = [self._told.popleft() for _ in range(len(self._told))]
+        self._open -= sum(isinstance(piece, Finished) for piece in pieces)
+        return pieces
+
+    @property
+    def ended(self) -> bool:
+        """Tell whether the reader has been given everything."""
+        return not self._open and not self._told
+
+    def listen(self, event: Event) -> bool:
+        """Take an event, in the decoding thread; True where the sequence has to stop."""
+        answer = self._answers[event.sequence]
+        if isinstance(event, Finish):
+            self.completion_tokens += event.produced
+            self._tell(answer.finish(event.reason))
+            return False
+        score = None
+        if event.logprob is not None:
+            score = TokenScore(event.text, event.logprob, tuple((other.text, other.logprob) for other in event.top))
+        self._tell(answer.feed(event.text, score))
+        return answer.stopped
+
+    def _tell(self, pieces: list[Piece]) -> None:
+        if pieces:
+            self._told.extend(pieces)
+            if not self._woken:
+                self._woken = True
+                self._loop.call_soon_threadsafe(self._news.set)

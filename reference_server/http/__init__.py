@@ -1,0 +1,1 @@
+"""The HTTP layer: what goes over the wire, and nothing about how texts are made."""

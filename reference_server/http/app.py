@@ -1,0 +1,44 @@
+"""The ASGI application: routes, and what surrounds them."""
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from reference_server.errors import RequestError, unknown_model
+from reference_server.http.chat import ChatCompletions
+from reference_server.http.keys import KeyCheck
+from reference_server.http.refusals import http_error, request_error, server_error
+from reference_server.http.stamp import Stamp
+from reference_server.service import Service
+
+
+def application(service: Service, key: str | None = None) -> Starlette:
+    """Put a service behind HTTP; `key`: what requests must bear, where one is wanted."""
+    card = service.card.body()
+
+    async def models(_: Request) -> JSONResponse:
+        return JSONResponse({"object": "list", "data": [card]})
+
+    async def model(request: Request) -> JSONResponse:
+        if request.path_params["id"] != card["id"]:
+            raise unknown_model(request.path_params["id"])
+        return JSONResponse(card)
+
+    async def health(_: Request) -> JSONResponse:
+        return JSONResponse({"status": "ok"})
+
+    app = Starlette(
+        routes=[
+            Route("/v1/chat/completions", ChatCompletions(service.start, service.fingerprint), methods=["POST"]),
+            Route("/v1/models", models),
+            Route("/v1/models/{id:path}", model),
+            Route("/health", health),
+        ],
+        middleware=[Middleware(Stamp), *([Middleware(KeyCheck, key)] if key else [])],
+        exception_handlers={RequestError: request_error, HTTPException: http_error, Exception: server_error},
+    )
+    app.router.redirect_slashes = False
+    return app

@@ -1,0 +1,62 @@
+"""The JSON body of a request."""
+
+import json
+import re
+from typing import NoReturn
+
+from starlette.types import Receive, Scope
+
+from reference_server.errors import RequestError
+
+LIMIT = 8 * 2**20
+_PATIENCE = 8 * LIMIT
+"""How much more is read and thrown away, so that the client gets its answer rather than a reset."""
+
+_LONE = re.compile(rb"\\u[dD][89a-fA-F]")
+
+
+async def read_json(scope: Scope, receive: Receive) -> object:
+    """Read the body as strict JSON; raises RequestError with the reason where it is none."""
+    kind = dict(scope["headers"]).get(b"content-type", b"").decode("latin-1")
+    raw = await _read(receive)
+    if kind and kind.partition(";")[0].strip().lower() != "application/json":
+        message = f"Unsupported content type {kind[:80]!r}: expected 'application/json'."
+        raise RequestError(message, code="unsupported_content_type")
+    try:
+        value = json.loads(raw.decode(), parse_constant=_refuse)
+        if _LONE.search(raw):
+            json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeDecodeError as error:
+        raise _no_json(f"it is not UTF-8, see byte {error.start}.") from error
+    except UnicodeEncodeError as error:
+        raise _no_json("a string holds half of a surrogate pair.") from error
+    except RecursionError as error:
+        raise _no_json("it is nested too deep.") from error
+    except ValueError as error:
+        raise _no_json(f"{error}.") from error
+    return value
+
+
+async def _read(receive: Receive) -> bytes:
+    pieces, size, more = [], 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ConnectionAbortedError
+        size += len(message.get("body", b""))
+        if size <= LIMIT:
+            pieces.append(message.get("body", b""))
+        elif size > LIMIT + _PATIENCE:
+            break
+        more = message.get("more_body", False)
+    if size > LIMIT:
+        raise RequestError(f"The body is too large: at most {LIMIT} bytes are read.", code="body_too_large", status=413)
+    return b"".join(pieces)
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _no_json(reason: str) -> RequestError:
+    return RequestError(f"We could not parse the JSON body of your request: {reason}"[:400], code="invalid_json")

@@ -1,0 +1,23 @@
+"""How an answer ended: well, or in a way that the client must hear of."""
+
+from reference_server.chat.request import ChatRequest
+from reference_server.errors import RequestError
+from reference_server.text.pieces import Finished
+
+
+class GoneError(Exception):
+    """The client has gone away; there is nobody to tell."""
+
+
+def reason(request: ChatRequest, finished: Finished) -> str:
+    """Give the finish reason; raises GoneError or RequestError where there is none."""
+    match finished.reason:
+        case "stop" | "length":
+            return finished.reason
+        case "tool_calls":
+            return "stop" if request.tools.choice == "named" else "tool_calls"  # as OpenAI has it
+        case "cancelled":
+            raise GoneError
+        case "closed":
+            raise RequestError("The server is shutting down.", status=503, kind="server_error")
+    raise RequestError("The server had an error while it made the answer.", status=500, kind="server_error")

@@ -1,0 +1,98 @@
+"""The JSON objects of chat completions, key by key as api.openai.com sends them."""
+
+import json
+import random
+import string
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from reference_server.text.pieces import TokenScore
+
+encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+
+_ALPHABET = string.ascii_letters + string.digits
+
+
+def name(prefix: str, size: int) -> str:
+    """Make up an id that nobody has used before."""
+    return prefix + "".join(random.choices(_ALPHABET, k=size))  # noqa: S311 - an id, not a secret
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What is the same in all chunks of an answer."""
+
+    model: str
+    fingerprint: str
+    id: str = field(default_factory=lambda: name("chatcmpl-", 29))
+    created: int = field(default_factory=lambda: int(time.time()))
+
+    def document(self, kind: str) -> dict[str, Any]:
+        """Give the members that every object of the answer begins with."""
+        return {
+            "id": self.id,
+            "object": kind,
+            "created": self.created,
+            "model": self.model,
+            "service_tier": "default",
+            "system_fingerprint": self.fingerprint,
+        }
+
+
+def usage(prompt: int, completion: int) -> dict[str, Any]:
+    """Give the usage object."""
+    return {
+        "prompt_tokens": prompt,
+        "completion_tokens": completion,
+        "total_tokens": prompt + completion,
+        "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
+        "completion_tokens_details": {
+            "reasoning_tokens": 0,
+            "audio_tokens": 0,
+            "accepted_prediction_tokens": 0,
+            "rejected_prediction_tokens": 0,
+        },
+    }
+
+
+def logprobs(scores: Sequence[TokenScore]) -> dict[str, Any]:
+    """Give the log probabilities of some tokens of the content."""
+    return {
+        "content": [
+            {
+                **_token(score.text, score.logprob),
+                "top_logprobs": [_token(text, logprob) for text, logprob in score.top],
+            }
+            for score in scores
+        ],
+        "refusal": None,
+    }
+
+
+def first_fragment(index: int, function: str) -> dict[str, Any]:
+    """Give the fragment that opens a tool call."""
+    opened = {"name": function, "arguments": ""}
+    return {"index": index, "id": name("call_", 24), "type": "function", "function": opened}
+
+
+def later_fragment(index: int, arguments: str) -> dict[str, Any]:
+    """Give a fragment that goes on with a tool call."""
+    return {"index": index, "function": {"arguments": arguments}}
+
+
+def event(document: Mapping[str, Any]) -> bytes:
+    """Write one server-sent event."""
+    return f"data: {encode(document)}\n\n".encode()
+
+
+DONE = b"data: [DONE]\n\n"
+
+
+def _token(text: bytes, logprob: float) -> dict[str, Any]:
+    try:
+        shown = text.decode()
+    except UnicodeDecodeError:  # a part of a character is shown by its bytes
+        shown = "bytes:" + "".join(f"\\x{byte:02x}" for byte in text)
+    return {"token": shown, "logprob": logprob, "bytes": list(text)}

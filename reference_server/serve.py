@@ -1,0 +1,57 @@
+"""Serve a model over HTTP until a signal comes."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+import uvicorn
+
+from reference_server.http.app import application
+from reference_server.listening import announce, bind
+from reference_server.service import Service, open_service
+
+_GRACE = 5
+"""Seconds that open connections have to end after a signal."""
+
+
+def serve(*, host: str, port: int, model: Path | None, parallel: int, context: int, key_variable: str | None) -> None:
+    """Serve until a signal comes; raises what `bind` and the engine raise before it listens."""
+    listener = bind(host, port)
+    service = open_service(model, parallel=parallel, context=context)
+    key = os.environ.get(key_variable) if key_variable else None
+    config = uvicorn.Config(
+        application(service, key),
+        lifespan="off",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        headers=[("server", "openai-conformance-reference")],
+        timeout_graceful_shutdown=_GRACE,
+    )
+    signal.signal(signal.SIGTERM, _leave)  # uvicorn hands the signal on to us when it is done
+    try:
+        asyncio.run(_serve(uvicorn.Server(config), service, listener))
+    finally:
+        service.close()
+        listener.close()
+
+
+async def _serve(server: uvicorn.Server, service: Service, listener: socket.socket) -> None:
+    serving = asyncio.create_task(server.serve([listener]))
+    while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn has no event for it
+        await asyncio.sleep(0.01)
+    if server.started:
+        announce(service.card.id, listener)
+    while not server.should_exit and not serving.done():  # noqa: ASYNC110 - nor for this
+        await asyncio.sleep(0.1)
+    # Ends the open streams with an error event, so that uvicorn need not wait for them.
+    await asyncio.to_thread(service.close)
+    await serving
+
+
+def _leave(*_: object) -> NoReturn:
+    sys.exit(0)

@@ -1,0 +1,132 @@
+"""A model at work: takes checked requests and starts generations in the engine."""
+
+import hashlib
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from reference_server import grammar
+from reference_server.chat.request import ChatRequest
+from reference_server.engine.engine import ClosedError, Engine
+from reference_server.engine.sampling import GrammarError, Sampling
+from reference_server.errors import RequestError, unknown_model
+from reference_server.generation import Generation
+from reference_server.template import Template, TemplateError
+from reference_server.text.answer import Answer
+from reference_server.text.hermes import OPEN
+
+_SCRIPTED_CREATED = 1_750_000_000
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What `/v1/models` tells of a model."""
+
+    id: str
+    created: int
+    owned_by: str = "openai-conformance"
+
+    def body(self) -> dict[str, str | int]:
+        """Give the JSON object that a client gets."""
+        return {"id": self.id, "object": "model", "created": self.created, "owned_by": self.owned_by}
+
+
+class Service:
+    """One model with one engine."""
+
+    def __init__(self, engine: Engine, card: ModelCard) -> None:
+        self.card = card
+        self._engine = engine
+        model = engine.model
+        self._start_and_end = model.start_and_end
+        self._template = Template(model.template, self._start_and_end)
+        self._call_token = model.token(OPEN)
+        described = f"{card.id} {card.created} {model.n_vocab} {engine.context}"
+        self.fingerprint = f"fp_{hashlib.sha256(described.encode()).hexdigest()[:10]}"
+
+    def start(self, request: ChatRequest) -> Generation:
+        """Begin to answer, in the running event loop; raises RequestError for what cannot be done."""
+        if request.model != self.card.id:
+            raise unknown_model(request.model)
+        if request.n > self._engine.sequences:
+            message = f"Invalid 'n': expected a value <= {self._engine.sequences}, but got {request.n}."
+            raise RequestError(message, param="n", code="integer_above_max_value")
+        prompt = self._prompt(request)
+        answers = [
+            Answer(
+                index,
+                stops=request.stops,
+                tools=request.tools.active,
+                one_call=request.tools.choice == "named" or not request.tools.parallel,
+            )
+            for index in range(request.n)
+        ]
+        generation = Generation(answers, len(prompt))
+        try:
+            job = self._engine.submit(
+                prompt,
+                generation.listen,
+                limit=request.limit,
+                n=request.n,
+                sampling=self._sampling(request),
+                top=request.top_logprobs,
+            )
+        except GrammarError as error:
+            param = "response_format" if request.format else "tools"
+            raise RequestError(f"Invalid schema for '{param}': {error}.", param=param) from error
+        except ClosedError as error:
+            message = "The server is shutting down."
+            raise RequestError(message, status=503, kind="server_error") from error
+        generation.cancel = job.cancel
+        return generation
+
+    def close(self) -> None:
+        """End all generations and give the memory back."""
+        self._engine.close()
+
+    def _prompt(self, request: ChatRequest) -> list[int]:
+        try:
+            text = self._template.render(request)
+        except TemplateError as error:
+            raise RequestError(f"Invalid 'messages': {error}.", param="messages", code="invalid_value") from error
+        room = self._engine.context
+        start = self._start_and_end[0]
+        text = text.removeprefix(start) if start else text  # the tokenizer puts it there
+        prompt = self._engine.model.tokenize(text)
+        if len(prompt) >= room:
+            message = (
+                f"This model's maximum context length is {room} tokens. However, your messages resulted in "
+                f"{len(prompt)} tokens. Please reduce the length of the messages."
+            )
+            raise RequestError(message, param="messages", code="context_length_exceeded")
+        return prompt
+
+    def _sampling(self, request: ChatRequest) -> Sampling:
+        vocabulary = self._engine.model.n_vocab
+        if request.logit_bias and max(request.logit_bias) >= vocabulary:
+            message = f"Invalid 'logit_bias': token numbers go from 0 to {vocabulary - 1}."
+            raise RequestError(message, param="logit_bias", code="invalid_value")
+        bias = {token: float("-inf") if value <= -100 else value for token, value in request.logit_bias.items()}
+        if self._call_token is not None and not request.tools.active:
+            bias[self._call_token] = float("-inf")  # a call that nobody asked for would be shown as markup
+        return Sampling(
+            temperature=request.temperature,
+            top_p=request.top_p,
+            frequency_penalty=request.frequency_penalty,
+            presence_penalty=request.presence_penalty,
+            seed=request.seed,
+            logit_bias=bias,
+            grammar=grammar.of(request, self._call_token),
+        )
+
+
+def open_service(model: Path | None, *, parallel: int, context: int) -> Service:
+    """Load a model file, or the scripted model where none is named."""
+    if model is None:
+        from reference_server.model import scripted_model
+
+        engine = Engine(scripted_model(), sequences=parallel, context=context)
+        return Service(engine, ModelCard("scripted", _SCRIPTED_CREATED))
+    engine = Engine(model, sequences=parallel, context=context)
+    created = min(int(model.stat().st_mtime), int(time.time()))
+    return Service(engine, ModelCard(model.stem, created))

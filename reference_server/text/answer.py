@@ -1,0 +1,57 @@
+"""One answer in the making: from the tokens of a sequence to the pieces a client is told."""
+
+from collections import deque
+from collections.abc import Iterable
+
+from reference_server.text.hermes import ToolCalls
+from reference_server.text.pieces import Finished, Piece, Text, TokenScore
+from reference_server.text.stops import Stops
+from reference_server.text.utf8 import Characters
+
+
+class Answer:
+    """Hold back what a client must not see yet or ever, and tell when the answer has to stop."""
+
+    def __init__(self, index: int, *, stops: Iterable[str] = (), tools: bool = False, one_call: bool = False) -> None:
+        self._index = index
+        self._characters, self._stops = Characters(), Stops(stops)
+        self._calls = ToolCalls(index) if tools else None
+        self._one_call = one_call
+        self._scores: deque[tuple[TokenScore, int]] = deque()  # with the place where each token ends
+        self._received = self._released = 0  # bytes
+
+    @property
+    def stopped(self) -> bool:
+        """Tell whether nothing that follows belongs to the answer."""
+        return self._stops.found or (self._one_call and self._calls is not None and self._calls.done > 0)
+
+    def feed(self, data: bytes, score: TokenScore | None = None) -> list[Piece]:
+        """Give what a token adds to the answer, as far as it is certain."""
+        self._received += len(data)
+        if score:
+            self._scores.append((score, self._received))
+        return self._pass(self._stops.feed(self._characters.feed(data)))
+
+    def finish(self, reason: str) -> list[Piece]:
+        """Give what was held back and the end; the start of a character that never came whole is dropped."""
+        pieces = self._pass(self._stops.finish())
+        if self._calls:
+            pieces += self._scored(self._calls.finish())
+            if self._calls.begun and reason == "stop":
+                reason = "tool_calls"
+        return [*pieces, Finished(self._index, reason)]
+
+    def _pass(self, text: str) -> list[Piece]:
+        if self._calls:
+            return self._scored(self._calls.feed(text))
+        return self._scored([Text(self._index, text)]) if text else []
+
+    def _scored(self, pieces: list[Piece]) -> list[Piece]:
+        return [self._with_scores(piece) if isinstance(piece, Text) else piece for piece in pieces]
+
+    def _with_scores(self, piece: Text) -> Text:
+        self._released += len(piece.text.encode())
+        scores = []
+        while self._scores and self._scores[0][1] <= self._released:
+            scores.append(self._scores.popleft()[0])
+        return Text(piece.index, piece.text, tuple(scores))

@@ -1,0 +1,116 @@
+"""Tool calls in the Hermes format: `<tool_call>{"name": ..., "arguments": {...}}</tool_call>` amid prose.
+
+The arguments are passed on while they come. What is not a call after all is given back as text.
+"""
+
+import enum
+import json
+import re
+from collections.abc import Iterator
+
+from reference_server.text.json_text import JsonEnd
+from reference_server.text.pieces import CallArguments, CallStart, Piece, Text
+from reference_server.text.stops import overlap
+
+OPEN, CLOSE = "<tool_call>", "</tool_call>"
+
+_HEAD = re.compile(r'\s*\{\s*"name"\s*:\s*("(?:[^"\\]|\\.)+")\s*,\s*"arguments"\s*:\s*(?=\{)')
+
+
+class _Phase(enum.Enum):
+    PROSE = "outside of a call"
+    HEAD = "before the arguments of a call"
+    ARGUMENTS = "within them"
+    TAIL = "after them"
+
+
+class ToolCalls:
+    """Tell tool calls from prose in the text of one answer."""
+
+    def __init__(self, index: int) -> None:
+        self._index, self._phase, self._buffer = index, _Phase.PROSE, ""
+        self._end = JsonEnd()
+        self.begun = self.done = 0
+
+    def feed(self, text: str) -> list[Piece]:
+        """Give what this text adds to the answer."""
+        self._buffer += text
+        pieces: list[Piece] = []
+        before = None
+        while self._buffer and before != (self._phase, len(self._buffer)):
+            before = self._phase, len(self._buffer)
+            pieces += self._step()
+        return pieces
+
+    def finish(self) -> list[Piece]:
+        """Give what was held back, at the end of the text; a call that was cut stays cut."""
+        held, self._buffer = self._buffer, ""
+        if self._phase is _Phase.PROSE:
+            return self._prose(held)
+        return list(self._whole(held)) if self._phase is _Phase.HEAD else []
+
+    def _step(self) -> list[Piece]:
+        match self._phase:
+            case _Phase.PROSE:
+                return self._outside()
+            case _Phase.HEAD:
+                return self._head()
+            case _Phase.ARGUMENTS:
+                return self._arguments()
+            case _Phase.TAIL:
+                return self._tail()
+
+    def _outside(self) -> list[Piece]:
+        prose, mark, rest = self._buffer.partition(OPEN)
+        if mark:
+            self._phase, self._buffer = _Phase.HEAD, rest
+            return self._prose(prose.rstrip())
+        # White space may lead to a call, which swallows it; the start of a mark may become one.
+        held = overlap(prose, OPEN)
+        kept = len(prose[: len(prose) - held].rstrip())
+        self._buffer = prose[kept:]
+        return self._prose(prose[:kept])
+
+    def _prose(self, text: str) -> list[Piece]:
+        return [Text(self._index, text)] if text and not (self.begun and text.isspace()) else []
+
+    def _head(self) -> list[Piece]:
+        if head := _HEAD.match(self._buffer):
+            self._phase, self._end, self._buffer = _Phase.ARGUMENTS, JsonEnd(), self._buffer[head.end() :]
+            return [self._start(json.loads(head[1], strict=False))]
+        whole, mark, rest = self._buffer.partition(CLOSE)
+        if not mark:
+            return []
+        self._phase, self._buffer = _Phase.PROSE, rest
+        return list(self._whole(whole)) or self._prose(OPEN + whole + CLOSE)
+
+    def _whole(self, text: str) -> Iterator[Piece]:
+        """Read a call that does not begin as expected, for instance one without arguments."""
+        try:
+            call = json.loads(text)
+        except ValueError:
+            return
+        if isinstance(call, dict) and isinstance(call.get("name"), str):
+            start = self._start(call["name"])
+            self.done += 1
+            yield start
+            arguments = json.dumps(call.get("arguments") or {}, ensure_ascii=False)
+            yield CallArguments(self._index, start.call, arguments)
+
+    def _start(self, name: str) -> CallStart:
+        self.begun += 1
+        return CallStart(self._index, self.begun - 1, name)
+
+    def _arguments(self) -> list[Piece]:
+        size = self._end.feed(self._buffer)
+        text, self._buffer = self._buffer[:size], self._buffer[size:]
+        if self._end.complete:
+            self._phase = _Phase.TAIL
+        return [CallArguments(self._index, self.begun - 1, text)]
+
+    def _tail(self) -> list[Piece]:
+        _, mark, rest = self._buffer.partition(CLOSE)
+        if mark:
+            self._phase, self._buffer = _Phase.PROSE, rest
+            self.done += 1
+        return []
