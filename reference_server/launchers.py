@@ -1,0 +1,184 @@
+"""Local targets by name: `launch("reference")` starts a server, waits until it answers, and stops it afterwards.
+
+    with launch("reference") as server:
+        print(server.url)
+
+The names are `reference`, `llama-cpp-python` (its stock server), `llama-server` (the binary on PATH, or a command of
+the caller's), `fault:NAME` and `replay:FILE`.
+"""
+
+import contextlib
+import importlib.util
+import json
+import os
+import re
+import shlex
+import shutil
+import socket
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from reference_server.engine.library import MissingExtraError
+from reference_server.processes import Process
+
+NAMES = ("reference", "llama-cpp-python", "llama-server", "fault:NAME", "replay:FILE")
+
+_SERVING = re.compile(r"^Serving .* at (http://\S+)$", re.MULTILINE)
+_PARALLEL, _CONTEXT = 4, 4096
+
+_PYTHON = (sys.executable, "-P", "-m")  # -P: no module of the current folder gets in the way
+_ENVIRONMENT = {
+    # The server is this very code, also where it runs from a checkout that is not installed.
+    "PYTHONPATH": os.pathsep.join(filter(None, (str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH")))),
+}
+
+
+class LaunchError(Exception):
+    """A target could not be started; the message says why, with the end of its log."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """A target that runs."""
+
+    name: str
+    url: str
+    """Base URL, with `/v1`."""
+    pid: int
+    log: Path
+
+
+@dataclass(frozen=True)
+class _Recipe:
+    command: tuple[str, ...]
+    url: str | None = None
+    """None: the server tells it in its output."""
+
+
+@contextlib.contextmanager
+def launch(
+    name: str, *, command: str | None = None, timeout: float = 60.0, log_folder: Path | None = None
+) -> Iterator[Server]:
+    """Run a target for the length of a `with` block.
+
+    `command` replaces the binary of `llama-server`; `log_folder` keeps the log, which is otherwise dropped. Raises
+    LaunchError for an unknown name and for a server that does not answer in time, MissingExtraError for what is not
+    installed.
+    """
+    with tempfile.TemporaryDirectory(prefix="openai-conformance-") as place:
+        recipe = _recipe(name, command)
+        log = (log_folder or Path(place)) / f"{re.sub(r'[^A-Za-z0-9._-]+', '-', name)[:60]}.log"
+        try:
+            process = Process(recipe.command, log, _ENVIRONMENT)
+        except OSError as error:
+            raise LaunchError(f"cannot start {name}: {error}") from error
+        try:
+            yield Server(name, _wait(name, process, recipe.url, timeout), process.pid, log)
+        finally:
+            process.stop()
+
+
+def _recipe(name: str, command: str | None) -> _Recipe:
+    kind, _, rest = name.partition(":")
+    match kind, bool(rest):
+        case "reference", False:
+            _need("llama_cpp", "uvicorn", "starlette")
+            return _ours("--parallel", str(_PARALLEL), "--context", str(_CONTEXT))
+        case (("fault" | "replay"), True):
+            return _ours(kind, rest)
+        case "llama-cpp-python", False:
+            _need("llama_cpp", "fastapi", "uvicorn", "gguf")
+            return _stock()
+        case "llama-server", False:
+            return _llama_server(command)
+    raise LaunchError(f"unknown target {name!r}: choose one of {', '.join(NAMES)}")
+
+
+def _ours(*arguments: str) -> _Recipe:
+    return _Recipe((*_PYTHON, "reference_server", *arguments, "--port", "0"))
+
+
+def _stock() -> _Recipe:
+    port = _free_port()
+    options = {
+        "--model": str(_scripted()),
+        "--model_alias": "scripted",
+        "--host": "127.0.0.1",
+        "--port": str(port),
+        "--n_ctx": str(_CONTEXT),
+        "--n_threads": "1",
+        # Else a second request cuts the first stream short.
+        "--interrupt_requests": "False",
+    }
+    command = [*_PYTHON, "llama_cpp.server", *(word for option in options.items() for word in option)]
+    return _Recipe(tuple(command), f"http://127.0.0.1:{port}/v1")
+
+
+def _llama_server(command: str | None) -> _Recipe:
+    words = shlex.split(command) if command else ["llama-server"]
+    if not words or not shutil.which(words[0]):
+        raise LaunchError(f"{words[0] if words else 'the command'} is not on PATH: name the binary of llama-server")
+    port = _free_port()
+    options = {
+        "--model": str(_scripted()),
+        "--alias": "scripted",
+        "--host": "127.0.0.1",
+        "--port": str(port),
+        "--ctx-size": str(_PARALLEL * _CONTEXT),
+        "--parallel": str(_PARALLEL),
+        "--threads": "1",
+    }
+    arguments = [word for option in options.items() for word in option]
+    return _Recipe((*words, *arguments, "--jinja"), f"http://127.0.0.1:{port}/v1")
+
+
+def _scripted() -> Path:
+    _need("gguf", "numpy")
+    from reference_server.model import scripted_model
+
+    return scripted_model()
+
+
+def _need(*modules: str) -> None:
+    for module in modules:
+        if importlib.util.find_spec(module) is None:
+            raise MissingExtraError(module)
+
+
+def _free_port() -> int:
+    # Somebody may take it before the server does; then the server says so in its log.
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait(name: str, process: Process, url: str | None, timeout: float) -> str:
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        if process.exit_code() is not None:
+            raise LaunchError(f"{name} ended with code {process.exit_code()}:\n{process.last_lines()}")
+        if url is None:
+            # Our own servers print the line when they listen. A replayed one may know no /models.
+            if told := _SERVING.search(process.output()):
+                return told[1]
+        elif _answers(url):
+            return url
+        time.sleep(0.05)
+    raise LaunchError(f"{name} did not answer within {timeout:g} s:\n{process.last_lines()}")
+
+
+def _answers(url: str) -> bool:
+    """Tell whether the list of models is there; llama-server says 503 while it loads."""
+    # Whatever proxy the environment names, a local server is reached directly.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(f"{url}/models", timeout=2) as reply:
+            return bool(json.load(reply).get("data"))
+    except (OSError, ValueError, AttributeError):
+        return False
