@@ -4,8 +4,6 @@ A subschema carries `x-requirement`; an error belongs to the annotation of the p
 jsonschema shape this: a missing property is reported at its parent, and `1.0` counts as an integer.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +14,7 @@ from typing import Any
 from jsonschema import Draft202012Validator, validators
 from jsonschema.exceptions import ValidationError
 from jsonschema.protocols import Validator
-from referencing import Registry, Resource
+from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
 from conformance.json_text import show
@@ -62,7 +60,7 @@ def annotations(name: str) -> dict[str, Annotation]:
     return {key: Annotation(note, family, tuple(paths)) for key, (note, family, paths) in found.items()}
 
 
-def errors(name: str, value: object) -> list[SchemaError]:
+def errors(name: str, value: Any) -> list[SchemaError]:
     """Return what a schema has against a value, one error a place and requirement."""
     found: dict[tuple[str, str], SchemaError] = {}
     for error in _validator(name).iter_errors(value):
@@ -89,26 +87,28 @@ def _is_integer(_: object, value: object) -> bool:
 
 @cache
 def _validator(name: str) -> Validator:
-    kind = validators.extend(
-        Draft202012Validator, type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer)
-    )
-    return kind(document(name), registry=_registry())
+    checker = Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer)
+    kind: Any = validators.extend(Draft202012Validator, type_checker=checker)  # type: ignore[no-untyped-call]
+    validator: Validator = kind(document(name), registry=_registry())
+    return validator
 
 
 @cache
 def _registry() -> Registry[Any]:
     names = [p.name.removesuffix(".json") for p in files("conformance.schemas").iterdir() if p.name.endswith(".json")]
-    resources = [(f"{name}.json", Resource(document(name), DRAFT202012)) for name in names]
+    resources = [(f"{name}.json", DRAFT202012.create_resource(document(name))) for name in names]
     return Registry().with_resources(resources)
 
 
 def _attribute(error: ValidationError) -> Iterator[SchemaError]:
     schema: Any = error.schema
+    instance: Any = error.instance
+    rule: Any = error.validator_value
     pointer = "".join(f"/{_escape(str(part))}" for part in error.absolute_path)
     if error.validator == "required":
-        for name in error.validator_value:
-            if name not in error.instance and (note := _resolve(schema["properties"][name]).get(KEY)):
-                yield SchemaError(note["id"], pointer, f"the key {name!r}", f"keys {', '.join(sorted(error.instance))}")
+        for name in rule:
+            if name not in instance and (note := _resolve(schema["properties"][name]).get(KEY)):
+                yield SchemaError(note["id"], pointer, f"the key {name!r}", f"keys {', '.join(sorted(instance))}")
     elif KEY in schema:
         yield SchemaError(schema[KEY]["id"], pointer, _expected(error), show(error.instance))
 

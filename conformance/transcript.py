@@ -93,8 +93,8 @@ class Transcript:
     client_events: tuple[ClientEvent, ...] = ()
     knows: frozenset[Facet] = EVERY_FACET
     notes: tuple[str, ...] = ()
-    # Views computed so far, by their type: a cache, never part of the record.
-    derived: dict[type, Any] = field(default_factory=dict, repr=False, init=False)
+    # Views computed so far, by their kind: a cache, never part of the record.
+    derived: dict[object, Any] = field(default_factory=dict, repr=False, init=False)
 
     def header(self, name: str) -> str | None:
         """Return the first value of a header, by name in any letter case."""

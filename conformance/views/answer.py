@@ -85,6 +85,34 @@ class Unframed(Answer):
         return {"framing", "ending"} <= transcript.knows and transcript.ending.kind in ("eof", "truncated", "reset")
 
 
+class Uncoded(Answer):
+    """An answer to a request that accepts no content coding."""
+
+    @classmethod
+    def _fits(cls, transcript: Transcript) -> bool:
+        accepted = [value for name, value in transcript.request.headers if name.lower() == "accept-encoding"]
+        return {"request", "headers"} <= transcript.knows and accepted == ["identity"]
+
+
+class StreamAsked(Answer):
+    """A 2xx answer to a request with `stream: true`."""
+
+    @classmethod
+    def _fits(cls, transcript: Transcript) -> bool:
+        ok = 200 <= (transcript.status or 0) < 300 and {"request", "chunks"} <= transcript.knows
+        return ok and transcript.request.asks_for_stream()
+
+
+class WholeAsked(Answer):
+    """A 2xx answer to a POST without `stream: true`."""
+
+    @classmethod
+    def _fits(cls, transcript: Transcript) -> bool:
+        ok = 200 <= (transcript.status or 0) < 300 and {"request", "chunks"} <= transcript.knows
+        request = transcript.request
+        return ok and request.method == "POST" and isinstance(request.json, dict) and not request.asks_for_stream()
+
+
 class JSONBody(Answer):
     """A complete body that is, or should be, one JSON text: any answer but a stream."""
 

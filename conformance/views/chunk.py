@@ -121,6 +121,14 @@ class ChunkStream:
         return isinstance(options, dict) and options.get("include_usage") is True
 
 
+class IdentifiedStream(ChunkStream):
+    """A chat stream whose ids, times of creation and fingerprints are those that were sent."""
+
+    @classmethod
+    def _of(cls, transcript: Transcript) -> ChunkStream | None:
+        return super()._of(transcript) if "ids" in transcript.knows else None
+
+
 @dataclass(eq=False)
 class ErrorEvent:
     """An event in a stream whose object has a truthy `error`."""

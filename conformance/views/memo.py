@@ -10,7 +10,7 @@ from conformance.transcript import Transcript
 V = TypeVar("V")
 
 
-def once(transcript: Transcript, kind: type, build: Callable[[Transcript], V]) -> V:
+def once(transcript: Transcript, kind: object, build: Callable[[Transcript], V]) -> V:
     """Return what `build` makes of the transcript, kept with it under `kind`."""
     if kind not in transcript.derived:
         transcript.derived[kind] = build(transcript)

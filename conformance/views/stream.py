@@ -9,12 +9,14 @@ from functools import cached_property
 from typing import Any, Self
 
 from conformance import sse
+from conformance.features import endpoint
 from conformance.json_text import JSONText, parse
 from conformance.place import Where
 from conformance.transcript import Transcript
 from conformance.views.answer import Answer, is_stream
 from conformance.views.memo import once
 
+_HEARTBEAT = re.compile(r"""[\s:"']*(\{\s*\}|ping|pong|keep-?alive|heartbeat)[\s"']*""", re.IGNORECASE)
 _MARKER_LIKE = re.compile(r"""[\s"']*\[?\s*done\s*\]?[\s"']*""", re.IGNORECASE)
 
 
@@ -50,6 +52,36 @@ class Event:
     def value(self) -> Any:
         """Return the value of the data, None for a marker or a text that is no JSON."""
         return None if self.is_marker else self.text.value
+
+    @cached_property
+    def flaw(self) -> str:
+        """Return in one word why the data is no JSON object, "" where it is one or the marker.
+
+        The words exclude each other, so that one defect is one finding: `empty`, `prefixed`, `heartbeat`, `merged`
+        (each line a JSON text of its own), `broken` (a raw line break inside), `cut`, `garbled`, `other` (not an
+        object).
+        """
+        if self.is_marker:
+            return ""
+        text = self.data.strip()
+        if not text or text.startswith("data:"):
+            return "prefixed" if text else "empty"
+        if len(text) < 40 and _HEARTBEAT.fullmatch(text):
+            return "heartbeat"
+        if not self.text.error:
+            return "" if isinstance(self.text.value, dict) else "other"
+        lines = self.data.split("\n")
+        if len(lines) > 1 and all(not parse(line).error or _MARKER_LIKE.fullmatch(line) for line in lines):
+            return "merged"
+        if len(self.raw.fields) > 1 and not parse(self._with_all_lines()).error:
+            return "broken"
+        return "garbled" if self.raw.complete else "cut"
+
+    def _with_all_lines(self) -> str:
+        """Return the data together with the lines of the block that have no prefix."""
+        body = self.transcript.body()
+        lines = (f.value if f.name == b"data" else body[f.start : f.stop] for f in self.raw.fields)
+        return b"\n".join(lines).decode("utf-8", "replace")
 
     @cached_property
     def error(self) -> Any:
@@ -131,6 +163,16 @@ class EndedStream(Stream):
         return not next(iter(Stream.among([transcript]))).errors
 
 
+class MarkedStream(Stream):
+    """A stream with an end marker, whose end and times are known and which we did not leave."""
+
+    @classmethod
+    def _fits(cls, transcript: Transcript) -> bool:
+        if not {"chunks", "ending", "times"} <= transcript.knows or transcript.ending.kind == "cancelled":
+            return False
+        return bool(next(iter(Stream.among([transcript]))).markers)
+
+
 class StreamHead(Stream):
     """The head of a stream; a header that is not listed proves nothing."""
 
@@ -139,12 +181,13 @@ class StreamHead(Stream):
         return not transcript.knows.isdisjoint({"headers", "head"})
 
 
-class CompleteStreamHead(Stream):
-    """The whole head of a stream."""
+class WholeStream(EndedStream):
+    """An ended stream of an endpoint that ends its streams with the marker: chat and legacy completions."""
 
     @classmethod
     def _fits(cls, transcript: Transcript) -> bool:
-        return "head" in transcript.knows
+        name = transcript.endpoint or endpoint(transcript.request.path)
+        return name in ("chat", "completions") and EndedStream._fits(transcript)
 
 
 def _events(transcript: Transcript, blocks: list[sse.Event]) -> list[Event]:
