@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from test_report_document import FINDING, SILENT, STREAM, verdict
 
 from conformance.judge import Finding
 from conformance.place import Where
@@ -16,9 +17,8 @@ from conformance.report.curl import command
 from conformance.report.escape import visible, visible_bytes
 from conformance.report.excerpt import cut
 from conformance.report.spot import locate, narrow
-from conformance.transcript import Ending, Read, Request, Transcript
+from conformance.transcript import Ending, Read, Request
 from conformance.warrant import Level
-from test_report_document import FINDING, SILENT, STREAM, verdict
 
 HOSTILE = "\x1b]0;owned\x07\x1b[2J\r\n\u202egnp.\u2066\u0000\u009b31m\ud800\u2028\ufeff"
 
