@@ -1,0 +1,9 @@
+"""All probes, in the order in which they are sent. To add one, add it to the module of its family."""
+
+from conformance.probe import Probe
+from conformance.probes import chat, mistakes, models, sampling, tools
+
+# The first probe goes out alone: it finds out which parameters the model refuses.
+PROBES: tuple[Probe, ...] = (*chat.PROBES, *models.PROBES, *mistakes.PROBES, *sampling.PROBES, *tools.PROBES)
+
+__all__ = ["PROBES"]

@@ -1,0 +1,7 @@
+"""Questions about models."""
+
+from conformance.probe import Probe
+
+LIST = Probe("models", path="/models", method="GET", core=True)
+
+PROBES = (LIST,)

@@ -1,0 +1,290 @@
+"""Target x probe -> transcript, over httpx: whatever a server does ends as a transcript, in bounded time and memory."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+from contextlib import aclosing, asynccontextmanager, suppress
+from dataclasses import dataclass, field, replace
+from typing import Any, cast
+
+import httpx
+
+from conformance import __version__
+from conformance.coding import decoded
+from conformance.negotiation import Negotiation
+from conformance.probe import Probe
+from conformance.redact import Redactor
+from conformance.target import Target, TargetError
+from conformance.transcript import (
+    EVERY_FACET,
+    SECRET_HEADERS,
+    ClientEvent,
+    Ending,
+    EndingKind,
+    Read,
+    Request,
+    Transcript,
+)
+
+GONE = 3  # refused connections, or answers that never began, in a row: then the server is taken for dead
+NO_CONNECTION = "no connection"
+NO_STATUS = "no answer"
+PER_READ = 128  # bytes that a read takes beside its data, so that an endless stream of single bytes is bounded too
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Deadlines in seconds, and bounds. `first` is the wait for the status line, `idle` for each further byte."""
+
+    connect: float = 10.0
+    first: float = 60.0
+    idle: float = 30.0
+    total: float = 120.0
+    size: int = 64 << 20
+    retries: int = 2
+    patience: float = 20.0  # the longest Retry-After that is waited for
+    requests: int | None = None
+    at_once: int = 4
+
+
+Sink = Callable[[Transcript], None]
+
+
+@dataclass
+class Recorder:
+    """Sends probes to one target. `requests` counts what was sent; `sink` is given each transcript as it ends."""
+
+    target: Target
+    limits: Limits = Limits()
+    sink: Sink = lambda transcript: None
+    requests: int = 0
+    _negotiation: Negotiation = field(default_factory=Negotiation)
+    _silent: int = 0  # answers in a row that never began
+    _reason: str = ""  # what the last of them said
+
+    def __post_init__(self) -> None:
+        """Prepare what removes secrets."""
+        self._redactor = Redactor(self.target.secrets)
+
+    async def record(self, probes: Iterable[Probe]) -> list[Transcript]:
+        """Return a transcript for each probe, in their order; the first goes alone, the others several at once."""
+        probes = list(probes)
+        found: list[Transcript] = []
+        gate = asyncio.Semaphore(self.limits.at_once)
+        async with self._transport() as transport:
+
+            async def one(probe: Probe) -> Transcript:
+                async with gate:
+                    transcript = await self._persistently(transport, probe)
+                self.sink(transcript)
+                return transcript
+
+            found += [await one(probe) for probe in probes[:1]]
+            tasks = [asyncio.create_task(one(probe)) for probe in probes[1:]]
+            try:
+                found += await asyncio.gather(*tasks)
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+        return found
+
+    def lost(self, probe: Probe, detail: str) -> Transcript:
+        """Return the transcript of a probe that was never sent."""
+        return self._blank(probe, Ending("cancelled", detail=detail))
+
+    @asynccontextmanager
+    async def _transport(self) -> AsyncIterator[httpx.AsyncHTTPTransport]:
+        """Open a bare transport: no redirects, no cookies, nothing from the environment, a connection a request."""
+        ca, proxy = self.target.ca, self.target.proxy
+        try:
+            verify: ssl.SSLContext | bool = ssl.create_default_context(cafile=ca) if ca else True
+        except OSError as error:
+            raise TargetError(f"--target-ca={ca}: no readable certificates ({error})") from None
+        try:
+            transport = httpx.AsyncHTTPTransport(
+                verify=verify,
+                proxy=httpx.Proxy(proxy) if proxy else None,
+                trust_env=False,
+                limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
+            )
+        except (ValueError, httpx.InvalidURL, ImportError) as error:
+            raise TargetError(f"--target-proxy cannot be used: {type(error).__name__}") from None
+        async with transport:
+            yield transport
+
+    async def _persistently(self, transport: httpx.AsyncHTTPTransport, probe: Probe) -> Transcript:
+        """Ask again where the server is busy for a while, or refuses a parameter that can be left out."""
+        notes: list[str] = []
+        tries = 0
+        while True:
+            if self._silent >= GONE:
+                return self.lost(probe, f"not sent: the server is gone ({self._reason})")
+            if self.limits.requests is not None and self.requests >= self.limits.requests:
+                return self.lost(probe, f"not sent: --conformance-max-requests={self.limits.requests} is reached")
+            transcript = await self._once(transport, probe)
+            self._watch(transcript)
+            wait = _retry_after(transcript, tries)
+            if wait is not None and tries < self.limits.retries and wait <= self.limits.patience:
+                tries += 1
+                notes.append(f"asked again after {wait:g} s: status {transcript.status}")
+                await asyncio.sleep(wait)
+            elif not self._negotiation.learn(transcript) or len(notes) > 5:
+                return self._kept(transcript, [*notes, *self._negotiation.notes])
+            else:
+                notes.append(f"asked again with other parameters: status {transcript.status}")
+
+    async def _once(self, transport: httpx.AsyncHTTPTransport, probe: Probe) -> Transcript:
+        """Send one request and listen to its answer."""
+        exchange = _Exchange(self._blank(probe, Ending("eof")), self.limits, probe.cancel_after)
+        self.requests += 1
+        return await exchange.run(transport, self._outgoing(exchange.blank.request))
+
+    def _blank(self, probe: Probe, ending: Ending) -> Transcript:
+        extra = self.target.body if probe.method == "POST" else None
+        request = probe.request(model=self.target.model, prefix=self.target.prefix, extra=extra)
+        if request.json is not None:
+            request = replace(request, json=self._negotiation.apply(request.json))
+        headers = [("User-Agent", f"openai-conformance/{__version__}")]
+        headers += [("Accept", "text/event-stream" if probe.wants_stream else "application/json")]
+        if probe.method == "POST":
+            headers.append(("Content-Type", "application/json"))
+        headers.append(("Accept-Encoding", "identity"))
+        return Transcript(
+            request=replace(request, headers=tuple(headers)),
+            ending=ending,
+            probe=probe.name,
+            group=probe.group,
+            endpoint=probe.endpoint,
+            knows=EVERY_FACET,
+        )
+
+    def _outgoing(self, request: Request) -> httpx.Request:
+        """Return the request as it goes out: the recorded one, and the secrets on top."""
+        headers = {name.lower(): (name, value) for name, value in (*request.headers, *self.target.headers)}
+        text = json.dumps(request.json, ensure_ascii=False) if request.text is None else request.text
+        return httpx.Request(
+            request.method,
+            self.target.address(request.path),
+            headers=list(headers.values()),
+            content=text.encode() if request.method == "POST" else None,
+            extensions={"timeout": {"connect": self.limits.connect, "write": self.limits.idle}},
+        )
+
+    def _kept(self, transcript: Transcript, notes: list[str]) -> Transcript:
+        request = transcript.request
+        own = tuple((name, "***") for name, _ in self.target.headers if name.lower() not in SECRET_HEADERS)
+        shown = {name.lower(): (name, value) for name, value in (*request.headers, *own)}
+        request = replace(request, path=request.path + self.target.shown_query, headers=tuple(shown.values()))
+        transcript = replace(transcript, request=request, notes=(*transcript.notes, *notes))
+        return self._redactor.transcript(decoded(transcript, self.limits.size))
+
+    def _watch(self, transcript: Transcript) -> None:
+        """Count answers that never began, so that a dead server doesn't cost a deadline for each probe left."""
+        detail = transcript.ending.detail
+        if transcript.status is not None:
+            self._silent = 0
+        elif detail.startswith((NO_CONNECTION, NO_STATUS)):
+            self._silent += 1
+            self._reason = self._redactor.text(detail)
+
+
+@dataclass
+class _Exchange:
+    """One request and what comes back, on one clock."""
+
+    blank: Transcript
+    limits: Limits
+    cancel_after: int | None
+    reads: list[Read] = field(default_factory=list)
+    events: list[ClientEvent] = field(default_factory=list)
+    _started: float = 0.0
+
+    async def run(self, transport: httpx.AsyncHTTPTransport, request: httpx.Request) -> Transcript:
+        """Send the request and return the transcript."""
+        self._started = time.perf_counter()
+        wait = min(self.limits.first, self.limits.total)
+        answer: dict[str, Any] = {}
+        try:
+            async with asyncio.timeout(wait):
+                response = await transport.handle_async_request(request)
+            pairs = ((name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers.raw)
+            answer = {
+                "status": response.status_code,
+                "headers": tuple(pairs),
+                "http_version": response.http_version,
+            }
+            try:
+                ending = await self._listen(response)
+            finally:
+                with suppress(httpx.HTTPError, OSError):
+                    await response.aclose()
+        except TimeoutError:
+            ending = self._ending("timeout", f"{NO_STATUS} within {wait:g} s")
+        except httpx.HTTPError as error:
+            ending = self._broken(error)
+        return replace(self.blank, **answer, reads=tuple(self.reads), client_events=tuple(self.events), ending=ending)
+
+    async def _listen(self, response: httpx.Response) -> Ending:
+        """Take the body piece by piece, until it ends or we have had enough."""
+        size, last, seen = 0, b"", 0
+        stop = self._started + self.limits.total
+        async with aclosing(
+            cast("AsyncGenerator[bytes]", aiter(cast("httpx.AsyncByteStream", response.stream)))
+        ) as pieces:
+            while True:
+                left = stop - time.perf_counter()
+                wait = min(self.limits.idle, left)
+                try:
+                    async with asyncio.timeout(max(0.0, wait)):
+                        piece = await anext(pieces, None)
+                except TimeoutError:
+                    what = f"nothing for {wait:g} s" if wait < left else f"not at its end after {self.limits.total:g} s"
+                    return self._ending("timeout", what)
+                if piece is None:
+                    return self._ending("eof")
+                self.reads.append(Read(self._now(), piece))
+                size += len(piece) + PER_READ
+                if size > self.limits.size:
+                    return self._ending("open", f"more than {size >> 20} MiB: we stopped listening")
+                if self.cancel_after is not None:
+                    seen += (last + piece).count(b"\n\n")
+                    last = piece[-1:] if piece[-2:] != b"\n\n" else b""
+                    if seen >= self.cancel_after:
+                        self.events.append(ClientEvent(self._now(), "cancel"))
+                        return self._ending("cancelled", f"left after {seen} events")
+
+    def _broken(self, error: httpx.HTTPError) -> Ending:
+        """Return how an answer ended that the network library could not go on with."""
+        text = f"{error}" or type(error).__name__
+        match error:
+            case httpx.ConnectTimeout():
+                return self._ending("timeout", f"{NO_CONNECTION} within {self.limits.connect:g} s")
+            case httpx.TimeoutException():
+                return self._ending("timeout", type(error).__name__)
+            case httpx.ConnectError():
+                return self._ending("reset", f"{NO_CONNECTION}: {text}")
+            case httpx.RemoteProtocolError():
+                return self._ending("truncated", text)
+            case _:
+                return self._ending("reset", f"{type(error).__name__}: {error}".removesuffix(": "))
+
+    def _ending(self, kind: EndingKind, detail: str = "") -> Ending:
+        return Ending(kind, self._now(), detail)
+
+    def _now(self) -> float:
+        return time.perf_counter() - self._started
+
+
+def _retry_after(transcript: Transcript, tries: int) -> float | None:
+    """Return the seconds after which a busy server wants to be asked again, None where it is not busy."""
+    if transcript.status not in (429, 503):
+        return None
+    try:
+        return max(0.0, float(transcript.header("retry-after") or ""))
+    except ValueError:
+        return float(2**tries)
