@@ -1,0 +1,173 @@
+"""One run: start the target, record what the selected requirements need, judge it, write the report."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conformance.discovery import Discovery, discover
+from conformance.judge import Outcome, Verdict, judge
+from conformance.plugin.settings import Settings
+from conformance.probe import Probe, wanted
+from conformance.probes import PROBES
+from conformance.record import Recorder
+from conformance.requirement import Requirement
+from conformance.target import Target, TargetError
+from conformance.transcript import Transcript
+
+INTERRUPTED = "not sent or not answered: the run was interrupted"
+CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"}
+
+
+@dataclass
+class Run:
+    """What becomes known in the course of a run; kept so that an interrupted one still has its report."""
+
+    settings: Settings
+    selected: list[Requirement] = field(default_factory=list)
+    target: Target | None = None
+    transcripts: dict[str, Transcript] = field(default_factory=dict)
+    verdicts: dict[str, Verdict] = field(default_factory=dict)
+    requests: int = 0
+    report: Path | None = None
+    trouble: str = ""
+    started: str = ""
+    _begun: float = 0.0
+    _probes: list[Probe] = field(default_factory=list)
+    _recorder: Recorder | None = None
+    _stack: ExitStack = field(default_factory=ExitStack)
+
+    @property
+    def seconds(self) -> float:
+        """Return how long it has taken so far."""
+        return time.monotonic() - self._begun if self._begun else 0.0
+
+    def prepare(self, config: pytest.Config, selected: list[Requirement]) -> list[Probe]:
+        """Start the target, find the model, and return the probes to send; raises pytest.UsageError."""
+        self.selected = selected
+        self.started, self._begun = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
+        self._probes = wanted(PROBES, (requirement.needs for requirement in selected))
+        allowed = self.settings.limits.requests
+        if allowed is not None and len(self._probes) > allowed:
+            raise pytest.UsageError(
+                f"the selected requirements need {len(self._probes)} requests, --conformance-max-requests allows "
+                f"{allowed}: select fewer with -k, or allow more"
+            )
+        url = self._launch() if self.settings.launch else self.settings.url
+        try:
+            found = asyncio.run(discover(self.settings.target(config, url), self.settings.limits))
+        except TargetError as error:
+            raise pytest.UsageError(self.clean(str(error))) from None
+        self._keep(found)
+        return self._probes
+
+    def record(self) -> None:
+        """Send what was not sent yet, and judge. An interruption leaves what was recorded by then."""
+        assert self.target is not None
+        recorder = Recorder(self.target, self.settings.limits, self._take, requests=self.requests)
+        self._recorder = recorder
+        left = [probe for probe in self._probes if probe.name not in self.transcripts]
+        try:
+            asyncio.run(recorder.record(left))
+        except TargetError as error:
+            raise pytest.UsageError(str(error)) from None
+        finally:
+            self.requests = recorder.requests
+            for probe in left:
+                if probe.name not in self.transcripts:
+                    self._take(recorder.lost(probe, INTERRUPTED))
+            self._judge()
+
+    def verdict(self, id: str) -> Verdict:  # noqa: A002
+        """Return the verdict of a selected requirement."""
+        return self.verdicts[id]
+
+    def count(self, outcome: Outcome) -> int:
+        """Return how many requirements have an outcome."""
+        return sum(verdict.outcome is outcome for verdict in self.verdicts.values())
+
+    def exit_code(self) -> int:
+        """Return 1 where something fails, 6 where something could not be decided, else 0."""
+        if any(self.count(outcome) for outcome in {Outcome.VIOLATED, *self.settings.fail_on}):
+            return 1
+        return 6 if self.count(Outcome.INCONCLUSIVE) + self.count(Outcome.BROKEN) else 0
+
+    def describe(self, verdict: Verdict) -> str:
+        """Return the text of a finding."""
+        from conformance.report.text import describe
+
+        return self.clean(describe(verdict, base_url=self.target.url if self.target else ""))
+
+    def clean(self, text: str) -> str:
+        """Return a text that can't repaint a terminal."""
+        return text.translate(CONTROLS).encode("utf-8", "backslashreplace").decode()
+
+    def write_report(self) -> None:
+        """Write what there is; a folder that can't be written is said, and takes nothing else down."""
+        if not self.verdicts or self.target is None:
+            return
+        from conformance.report import write
+        from conformance.report.document import build
+
+        transcripts = self._in_order()
+        document = build(
+            list(self.verdicts.values()),
+            transcripts,
+            profile=self.settings.profile,
+            target=self._target_facts(),
+            started=self.started,
+            seconds=round(self.seconds, 3),
+            requests=self.requests,
+        )
+        try:
+            self.report = write(self.settings.folder, document, transcripts)
+        except OSError as error:
+            self.trouble = f"the report could not be written to {self.settings.folder}: {error}"
+
+    def stop(self) -> None:
+        """Stop a target that was started."""
+        self._stack.close()
+
+    def _launch(self) -> str:
+        try:
+            from reference_server.launchers import LaunchError, launch
+        except ImportError as error:
+            raise pytest.UsageError(
+                f"--target needs more packages ({error}): pip install 'openai-conformance[reference]'"
+            ) from None
+        try:
+            server = self._stack.enter_context(launch(self.settings.launch, command=self.settings.command))
+        except LaunchError as error:
+            raise pytest.UsageError(f"--target={self.settings.launch}: {error}") from None
+        url: str = server.url
+        return url
+
+    def _keep(self, found: Discovery) -> None:
+        self.target, self.requests = found.target, found.requests
+        if any(probe.name == found.transcript.probe for probe in self._probes):
+            self._take(found.transcript)
+
+    def _take(self, transcript: Transcript) -> None:
+        self.transcripts[transcript.probe] = transcript
+
+    def _in_order(self) -> list[Transcript]:
+        return [self.transcripts[probe.name] for probe in self._probes if probe.name in self.transcripts]
+
+    def _judge(self) -> None:
+        verdicts = judge(self.selected, self._in_order(), self.settings.profile)
+        self.verdicts = {verdict.requirement.id: verdict for verdict in verdicts}
+
+    def _target_facts(self) -> dict[str, Any]:
+        assert self.target is not None
+        facts = {"url": self.target.label, "model": self.target.model}
+        return facts | ({"name": self.settings.launch} if self.settings.launch else {})
+
+
+RUN = pytest.StashKey[Run]()

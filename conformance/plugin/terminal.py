@@ -1,0 +1,61 @@
+"""What a run prints beside pytest's own lines."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import pytest
+
+from conformance.judge import Outcome
+from conformance.plugin.run import Run
+from conformance.probe import Probe
+
+COLOURS = {
+    Outcome.VIOLATED: "red",
+    Outcome.BROKEN: "red",
+    Outcome.INCONCLUSIVE: "red",
+    Outcome.ADVISED: "yellow",
+    Outcome.NOT_EXERCISED: "yellow",
+}
+
+
+def print_header(config: pytest.Config, run: Run, probes: Sequence[Probe]) -> None:
+    """Print what is examined, before the first probe goes out."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None or config.option.verbose < 0 or run.target is None:
+        return
+    name = f"{run.settings.launch} at " if run.settings.launch else ""
+    reporter.write_line(
+        f"conformance: {name}{run.target.label}, model {run.clean(run.target.model)}, profile "
+        f"{run.settings.profile.name}, {len(run.selected)} requirements, {len(probes)} probes"
+    )
+
+
+def print_advice(reporter: pytest.TerminalReporter) -> None:
+    """Print the findings that fail nothing."""
+    reports = reporter.stats.get("advised", [])
+    if not reports or reporter.config.option.tbstyle == "no":
+        return
+    reporter.write_sep("=", "ADVICE", yellow=True)
+    for report in reports:
+        reporter.write_sep("_", report.head_line, yellow=True)
+        reporter.write_line(report.advice)
+
+
+def print_summary(reporter: pytest.TerminalReporter, run: Run) -> None:
+    """Print the counts of every outcome, what it cost, and where the report is."""
+    if not run.verdicts:
+        return
+    reporter.write_sep("=", "conformance", bold=True)
+    for outcome in Outcome:
+        if count := run.count(outcome):
+            reporter.write(f"{count} {outcome}  ", **{COLOURS.get(outcome, "green"): True})
+    reporter.write_line("")
+    reporter.write_line(f"{run.requests} requests, {len(run.verdicts)} requirements, {run.seconds:.0f} s")
+    if run.trouble:
+        reporter.write_line(run.clean(run.trouble), red=True)
+    elif run.report:
+        start = reporter.config.invocation_params.dir
+        shown = os.path.relpath(run.report, start) if run.report.is_relative_to(start) else run.report
+        reporter.write_line(f"report: {shown}")
