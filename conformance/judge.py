@@ -103,21 +103,33 @@ def _finding(
 
 def _absence(requirement: Requirement, transcripts: Sequence[Transcript]) -> tuple[Outcome, str]:
     """Say why a requirement had no subject: the feature was refused, the server failed, or it never came up."""
-    asked = [t for t in transcripts if requirement.needs <= features(t.request)] if requirement.needs else []
-    if not asked:
-        return Outcome.NOT_EXERCISED, "no answer had what this requirement is about"
+    asked = [t for t in transcripts if requirement.needs <= features(t.request)]
     for transcript in asked:
-        if (
-            transcript.status is None
-            or transcript.status == 429
-            or (transcript.status >= 500 and transcript.status != 501)
-        ):
-            came = f"status {transcript.status}" if transcript.status else transcript.ending.detail or "no answer"
-            return Outcome.INCONCLUSIVE, f"{transcript.probe}: {came}"
+        # One server error shows that a feature fails. Of requests without any, some are wrong on purpose.
+        if trouble := _trouble(transcript, fatal=bool(requirement.needs) or _all_failed(asked)):
+            return Outcome.INCONCLUSIVE, f"{transcript.probe}: {trouble}"
+    if not asked or not requirement.needs:
+        return Outcome.NOT_EXERCISED, "no answer had what this requirement is about"
     refusals = [refusal for transcript in asked if (refusal := _refusal(transcript))]
     if len(refusals) == len(asked):
         return Outcome.UNSUPPORTED, refusals[0]
     return Outcome.NOT_EXERCISED, f"asked for by {asked[0].probe}, but no answer had it"
+
+
+def _trouble(transcript: Transcript, *, fatal: bool) -> str:
+    """Return why an answer says nothing about a server: none came, we gave up on it, or the server was unwell."""
+    if transcript.status is None or transcript.ending.kind == "timeout":
+        return transcript.ending.detail or "no answer"
+    return f"status {transcript.status}" if fatal and _failed(transcript) else ""
+
+
+def _all_failed(transcripts: Sequence[Transcript]) -> bool:
+    return all(_failed(transcript) for transcript in transcripts)
+
+
+def _failed(transcript: Transcript) -> bool:
+    status = transcript.status or 0
+    return status == 429 or (status >= 500 and status != 501)
 
 
 def _refusal(transcript: Transcript) -> str:
