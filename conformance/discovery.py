@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 
 from conformance.json_text import parse_bytes, show
 from conformance.probes.models import LIST
-from conformance.record import Limits, Recorder
+from conformance.record import NO_ANSWER, NO_CONNECTION, Limits, Recorder
 from conformance.target import Target, TargetError
 from conformance.transcript import Transcript
 
 MAX_LISTED = 20
 LOADING = 1.0  # seconds between two looks at a server that is loading its model
+FIRST = 30.0  # seconds within which any server can say which models it has
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ async def discover(target: Target, limits: Limits) -> Discovery:
     found: list[Discovery] = []
     requests = 0
     for candidate in target.alternatives():
-        recorder = Recorder(candidate, replace(limits, retries=0))
+        recorder = Recorder(candidate, replace(limits, retries=0, first=min(FIRST, limits.first)))
         transcript = await _ready(recorder, limits.total)
         requests += recorder.requests
         if transcript.status is None:
@@ -76,44 +77,38 @@ def choose(transcript: Transcript, label: str) -> str:
     if found and len(found) == 1:
         return found[0]
     if found:
-        listed = " ".join(found[:MAX_LISTED]) + (f" and {len(found) - MAX_LISTED} more" * (len(found) > MAX_LISTED))
-        raise TargetError(
-            f"{label} has {len(found)} models: choose one with --target-model={found[0]} (it has {listed})"
-        )
+        listed = ", ".join(found[:MAX_LISTED]) + (f" and {len(found) - MAX_LISTED} more" * (len(found) > MAX_LISTED))
+        raise TargetError(f"{label} has {len(found)} models: {listed}; choose one, as in --target-model={found[0]}")
     if found == []:
-        raise TargetError(f"{label}/models lists no model: name one with --target-model=NAME")
-    raise TargetError(f"{_why_unreadable(transcript, label)}; name the model with --target-model=NAME")
+        raise TargetError(f"{label} lists no model: name one with --target-model=NAME")
+    raise TargetError(_why_unreadable(transcript, label))
 
 
 def unreachable(transcript: Transcript, label: str) -> str:
     """Return one line that says why no answer came at all, and what to do."""
     detail = transcript.ending.detail or transcript.ending.kind
     low = detail.lower()
-    if label.startswith("https:") and any(word in low for word in ("wrong_version", "record layer", "http request")):
+    if label.startswith("https:") and any(word in low for word in ("wrong_version", "wrong version", "record layer")):
         return f"{label} speaks plain http: use --target-url={label.replace('https', 'http', 1)}"
     if "certificate" in low:
         return f"{label}: {detail}; name the certificate of its authority with --target-ca=FILE"
-    if "is the server running" in low or transcript.ending.kind == "timeout":
-        return f"{label}: {detail}; check that the server is running and that host and port are right"
-    if label.startswith("http:"):
-        return f"{label} does not speak http ({detail}); does it want https:// ?"
-    return f"{label}: {detail}; check that the server is running and that host and port are right"
+    if detail.startswith((NO_CONNECTION, NO_ANSWER)):
+        return f"{label}: {detail}; check that the server is running, and its scheme, host and port"
+    return f"{label} does not answer in HTTP ({detail}); is this its scheme and port?"
 
 
 def _why_unreadable(transcript: Transcript, label: str) -> str:
-    """Return why an answer is no model list."""
+    """Return why an answer is no model list, and what to do."""
     status, body = transcript.status, transcript.body()
     kind = (transcript.header("content-type") or "").partition(";")[0]
+    asked, way_out = f"{label}: the model list", "name the model with --target-model=NAME"
     if status in (401, 403):
-        return (
-            f"{label}/models answers {status}: put the API key into the environment variable TARGET_API_KEY "
-            "(or name another with --target-api-key-env)"
-        )
+        way_out = "put the API key into the environment variable TARGET_API_KEY, or name one with --target-api-key-env"
+        return f"{asked} is refused with status {status}; {way_out}"
     if status is not None and 300 <= status < 400:
-        return f"{label}/models redirects ({status}), which is not followed: give the final address as --target-url"
+        return f"{asked} redirects with status {status}, which is not followed; give the final address as --target-url"
     if kind == "text/html" or body[:200].lstrip().lower().startswith((b"<!doctype html", b"<html")):
-        return f"{label}/models answers {status} with HTML instead of JSON: is this the base URL of the API?"
-    if transcript.ending.kind == "timeout":
-        return f"{label}/models does not answer in time"
-    text = show(body[:60].decode("utf-8", "replace"))
-    return f"{label}/models answers {status} without a model list ({text})"
+        return f"{asked} is HTML instead of JSON (status {status}); is this the base URL of the API?"
+    if transcript.ending.kind != "eof":
+        return f"{asked} breaks off ({transcript.ending.detail or transcript.ending.kind}); {way_out}"
+    return f"{asked} is none (status {status}, {show(body[:60].decode('utf-8', 'replace'))}); {way_out}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import ssl
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
@@ -32,7 +33,7 @@ from conformance.transcript import (
 
 GONE = 3  # refused connections, or answers that never began, in a row: then the server is taken for dead
 NO_CONNECTION = "no connection"
-NO_STATUS = "no answer"
+NO_ANSWER = "no answer"
 PER_READ = 128  # bytes that a read takes beside its data, so that an endless stream of single bytes is bounded too
 
 
@@ -188,7 +189,7 @@ class Recorder:
         detail = transcript.ending.detail
         if transcript.status is not None:
             self._silent = 0
-        elif detail.startswith((NO_CONNECTION, NO_STATUS)):
+        elif detail.startswith((NO_CONNECTION, NO_ANSWER)):
             self._silent += 1
             self._reason = self._redactor.text(detail)
 
@@ -202,15 +203,16 @@ class _Exchange:
     cancel_after: int | None
     reads: list[Read] = field(default_factory=list)
     events: list[ClientEvent] = field(default_factory=list)
-    _started: float = 0.0
+    started: float = field(default_factory=time.perf_counter)
 
     async def run(self, transport: httpx.AsyncHTTPTransport, request: httpx.Request) -> Transcript:
         """Send the request and return the transcript."""
-        self._started = time.perf_counter()
-        wait = min(self.limits.first, self.limits.total)
+        limits = self.limits
         answer: dict[str, Any] = {}
         try:
-            async with asyncio.timeout(wait):
+            # A connection has deadlines of its own, for TCP and for TLS: cut short from here, it would leak its socket.
+            async with asyncio.timeout(2 * limits.connect + limits.idle + 1) as deadline:
+                request.extensions["trace"] = _Clock(self, deadline).trace
                 response = await transport.handle_async_request(request)
             pairs = ((name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers.raw)
             answer = {
@@ -224,7 +226,7 @@ class _Exchange:
                 with suppress(httpx.HTTPError, OSError):
                     await response.aclose()
         except TimeoutError:
-            ending = self._ending("timeout", f"{NO_STATUS} within {wait:g} s")
+            ending = self._ending("timeout", f"{NO_ANSWER} within {limits.first:g} s")
         except httpx.HTTPError as error:
             ending = self._broken(error)
         return replace(self.blank, **answer, reads=tuple(self.reads), client_events=tuple(self.events), ending=ending)
@@ -232,7 +234,7 @@ class _Exchange:
     async def _listen(self, response: httpx.Response) -> Ending:
         """Take the body piece by piece, until it ends or we have had enough."""
         size, last, seen = 0, b"", 0
-        stop = self._started + self.limits.total
+        stop = self.started + self.limits.total
         async with aclosing(
             cast("AsyncGenerator[bytes]", aiter(cast("httpx.AsyncByteStream", response.stream)))
         ) as pieces:
@@ -260,24 +262,51 @@ class _Exchange:
 
     def _broken(self, error: httpx.HTTPError) -> Ending:
         """Return how an answer ended that the network library could not go on with."""
-        text = f"{error}" or type(error).__name__
         match error:
             case httpx.ConnectTimeout():
                 return self._ending("timeout", f"{NO_CONNECTION} within {self.limits.connect:g} s")
             case httpx.TimeoutException():
                 return self._ending("timeout", type(error).__name__)
             case httpx.ConnectError():
-                return self._ending("reset", f"{NO_CONNECTION}: {text}")
+                return self._ending("reset", f"{NO_CONNECTION}: {_cause(error)}")
             case httpx.RemoteProtocolError():
-                return self._ending("truncated", text)
+                return self._ending("truncated", str(error))
             case _:
-                return self._ending("reset", f"{type(error).__name__}: {error}".removesuffix(": "))
+                return self._ending("reset", _cause(error))
 
     def _ending(self, kind: EndingKind, detail: str = "") -> Ending:
         return Ending(kind, self._now(), detail)
 
     def _now(self) -> float:
-        return time.perf_counter() - self._started
+        return time.perf_counter() - self.started
+
+
+@dataclass
+class _Clock:
+    """Starts the time of an exchange when its request is on its way, and with it the wait for the status line."""
+
+    exchange: _Exchange
+    deadline: asyncio.Timeout
+
+    async def trace(self, step: str, info: Any) -> None:
+        """Take note of a step of the network library."""
+        if step.endswith(".receive_response_headers.started"):
+            limits = self.exchange.limits
+            self.exchange.started = time.perf_counter()
+            self.deadline.reschedule(asyncio.get_running_loop().time() + min(limits.first, limits.total))
+
+
+def _cause(error: BaseException) -> str:
+    """Return what the operating system or the TLS library said, beneath the network library's own words."""
+    words = str(error) or type(error).__name__
+    below: BaseException | None = error
+    while below is not None:
+        if isinstance(below, ConnectionError) and below.errno:
+            words = os.strerror(below.errno).lower()
+        elif isinstance(below, OSError) and (below.strerror or str(below)):
+            words = below.strerror or str(below)
+        below = below.exceptions[0] if isinstance(below, BaseExceptionGroup) else below.__cause__ or below.__context__
+    return words
 
 
 def _retry_after(transcript: Transcript, tries: int) -> float | None:

@@ -74,7 +74,8 @@ class Hooks:
             return report
         self.failed += report.failed
         if report.skipped and isinstance(report.longrepr, tuple):
-            report.longrepr = (NODE, None, report.longrepr[2].removeprefix("Skipped: "))
+            # without a line: the reason says it all, and terminals and JUnit take it so
+            report.longrepr = (NODE, None, report.longrepr[2].removeprefix("Skipped: "))  # type: ignore[assignment]
         if call.when == "call" and item.verdict and item.verdict.outcome is Outcome.ADVISED:
             text = self.run.describe(item.verdict)
             report.advice = text  # type: ignore[attr-defined] # carried to the terminal

@@ -120,6 +120,9 @@ def read_request(connection: socket.socket, stopping: threading.Event) -> Exchan
         if not piece:
             return None
         data += piece
+        if not data[:1].isalpha():  # TLS, say
+            connection.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            return None
     head, _, body = data.partition(b"\r\n\r\n")
     first, *lines = head.decode("latin-1").split("\r\n")
     method, target, _ = first.split(" ")
