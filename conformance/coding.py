@@ -49,22 +49,27 @@ class _Decoder:
     def __init__(self, window: int) -> None:
         self._window = window
         self._zlib = zlib.decompressobj(window)
-        self._begun = False
+        self._head: bytes | None = b""  # what was fed before anything came out: perhaps it has no header
 
     def feed(self, data: bytes) -> Iterable[bytes]:
         """Decode the next bytes as they came."""
         while data:
             if self._zlib.eof:
                 self._zlib = zlib.decompressobj(self._window)
-            try:
-                piece = self._zlib.decompress(data, STEP)
-            except zlib.error:
-                if self._begun or self._window != WINDOWS["deflate"]:
-                    raise
-                self._window = -WINDOWS["deflate"]
-                self._zlib = zlib.decompressobj(self._window)
-                piece = self._zlib.decompress(data, STEP)
-            self._begun = True
+            piece = self._decode(data)
+            data = self._zlib.unconsumed_tail or self._zlib.unused_data
             if piece:
                 yield piece
-            data = self._zlib.unconsumed_tail or self._zlib.unused_data
+
+    def _decode(self, data: bytes) -> bytes:
+        try:
+            piece = self._zlib.decompress(data, STEP)
+        except zlib.error:
+            if self._head is None or self._window != WINDOWS["deflate"]:
+                raise
+            data, self._head, self._window = self._head + data, None, -self._window
+            self._zlib = zlib.decompressobj(self._window)
+            return self._zlib.decompress(data, STEP)
+        if self._head is not None:
+            self._head = None if piece else self._head + data
+        return piece

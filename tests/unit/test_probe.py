@@ -1,0 +1,80 @@
+import json
+
+import pytest
+
+from conformance.features import features
+from conformance.probe import Probe, wanted
+from conformance.probes import PROBES
+from conformance.probes.mistakes import UNKNOWN_MODEL, UNKNOWN_ROUTE
+from conformance.views import wrong_request
+
+
+def names(needs):
+    return {probe.name for probe in wanted(PROBES, [frozenset(need.split()) for need in needs])}
+
+
+def test_every_probe_has_a_name_of_its_own():
+    assert len({probe.name for probe in PROBES}) == len(PROBES)
+
+
+@pytest.mark.parametrize("probe", [p for p in PROBES if p.endpoint == "chat" and p.json], ids=lambda p: p.name)
+def test_chat_probes_are_bounded(probe):
+    assert probe.json["max_tokens"] <= 400
+    json.dumps(probe.json)
+
+
+def test_chat_probes_are_deterministic():
+    for probe in PROBES:
+        if probe.json and probe.json.get("messages"):
+            assert (probe.json["temperature"], probe.json["seed"]) == (0, 1), probe.name
+
+
+def test_a_request_holds_the_model_and_what_the_user_adds():
+    probe = Probe("x", json={"messages": [], "temperature": 0})
+    request = probe.request(model="m", prefix="/v1", extra={"temperature": 1, "reasoning_effort": "low"})
+    assert request.path == "/v1/chat/completions"
+    assert request.json == {"model": "m", "messages": [], "temperature": 1, "reasoning_effort": "low"}
+
+
+def test_the_probe_with_an_unknown_model_keeps_it():
+    (probe,) = (p for p in PROBES if p.fixed_model)
+    assert probe.request(model="m").json["model"] == UNKNOWN_MODEL
+
+
+def test_mistakes_are_those_that_requirements_look_for():
+    assert UNKNOWN_MODEL == wrong_request.UNKNOWN_MODEL
+    assert UNKNOWN_ROUTE == wrong_request.UNKNOWN_ROUTE
+    kinds = {wrong_request.wrong(probe.request(prefix="/v1")) for probe in PROBES}
+    assert kinds == {"", "not JSON", "messages missing", "messages empty", "unknown route", "unknown model"}
+
+
+def test_only_what_the_requirements_need_is_wanted():
+    assert names([]) == set()
+    assert names(["tools"]) == {"tools-stream", "tools-whole"}
+    assert names(["tools stream", "logprobs"]) == {"tools-stream", "chat-stream-logprobs", "chat-whole-logprobs"}
+    assert names(["no-such-feature"]) == set()
+
+
+def test_requirements_without_needs_are_exercised_by_the_core():
+    core = names([""])
+    assert {"chat-stream", "chat-whole", "models", "json-malformed", "route-unknown"} <= core
+    assert "tools-stream" not in core
+
+
+def test_what_a_probe_asks_is_what_its_request_asks():
+    for probe in PROBES:
+        assert probe.asks == features(probe.request(model="any", prefix="/v1"))
+
+
+def test_twins_ask_the_same_but_for_the_stream():
+    groups = {}
+    for probe in PROBES:
+        if probe.group:
+            groups.setdefault(probe.group, []).append(probe)
+    assert groups
+    for members in groups.values():
+        streamed, whole = members
+        assert streamed.wants_stream
+        assert not whole.wants_stream
+        kept = {key: value for key, value in streamed.json.items() if key not in ("stream", "stream_options")}
+        assert kept == whole.json
