@@ -22,17 +22,16 @@ from conformance.place import Place, Where
 from conformance.transcript import Transcript
 from conformance.warrant import Level, Warrant, compat_ceiling, strict_ceiling
 
-__all__ = ["Check", "Findings", "Place", "Requirement", "Subject", "Where", "fault", "must", "observe", "should"]
+__all__ = ["Check", "Findings", "Place", "Requirement", "Where", "fault", "must", "observe", "should"]
 
 ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)+")
 
 
-class Subject(Place, Protocol):
-    """A view that requirements quantify over."""
+class Quantifier(Protocol):
+    """What a requirement ranges over: the class of a view, or a set of places in a schema."""
 
-    @classmethod
-    def among(cls, transcripts: Sequence[Transcript]) -> Iterable[Subject]:
-        """Return all such subjects of the transcripts; none where a precondition fails or a facet is unknown."""
+    def among(self, transcripts: Sequence[Transcript]) -> Iterable[Any]:
+        """Return all subjects of the transcripts."""
 
 
 Findings: TypeAlias = Iterator[tuple[Place, str, str]]
@@ -59,7 +58,7 @@ class Requirement:
     compat: Level
     warrants: tuple[Warrant, ...]
     needs: frozenset[str]
-    subject: type[Subject]
+    subject: Quantifier
     check: Check
     since: str = "2026.12"
 
@@ -115,6 +114,11 @@ class Registry:
         if not fault.statement:
             raise DeclarationError(f"fault {fault.name}: the docstring says what it does")
         self.faults[fault.name] = fault
+
+    def arrange(self, families: Sequence[str]) -> None:
+        """Sort the requirements by family; within one they keep the order of their declaration."""
+        ordered = sorted(self.requirements.values(), key=lambda requirement: families.index(requirement.family))
+        self.requirements = {requirement.id: requirement for requirement in ordered}
 
 
 REGISTRY = Registry()
@@ -188,7 +192,7 @@ def _declare(
     return register
 
 
-def _subject(id: str, check: Check) -> type[Subject]:  # noqa: A002
+def _subject(id: str, check: Check) -> Quantifier:  # noqa: A002
     """Return the type of the only parameter."""
     try:
         hints = typing.get_type_hints(check)
@@ -197,4 +201,4 @@ def _subject(id: str, check: Check) -> type[Subject]:  # noqa: A002
     parameters = list(inspect.signature(check).parameters)
     if len(parameters) != 1 or parameters[0] not in hints:
         raise DeclarationError(f"{id}: a requirement has one parameter, and its type is a view")
-    return typing.cast("type[Subject]", hints[parameters[0]])
+    return typing.cast("Quantifier", hints[parameters[0]])

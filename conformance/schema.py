@@ -4,6 +4,8 @@ A subschema carries `x-requirement`; an error belongs to the annotation of the p
 jsonschema shape this: a missing property is reported at its parent, and `1.0` counts as an integer.
 """
 
+from __future__ import annotations
+
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -51,7 +53,7 @@ def document(name: str) -> dict[str, Any]:
 
 
 @cache
-def annotations(name: str) -> dict[str, Annotation]:
+def annotated(name: str) -> dict[str, Annotation]:
     """Return the annotations of a schema by requirement id, in the order of the document."""
     found: dict[str, tuple[dict[str, Any], str, list[tuple[str, ...]]]] = {}
     for path, subschema, family in _walk(document(name), (), str(document(name)["x-family"])):

@@ -1,0 +1,264 @@
+"""Chunks: what the schema of chat.completion.chunk cannot say in a place of its own."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from conformance.json_text import show
+from conformance.mutation import data, edit_blocks, edit_chunk, edit_chunks, edit_delta
+from conformance.requirement import Findings, fault, must, should
+from conformance.transcript import Transcript
+from conformance.views import Choice, Chunk, ChunkStream, IdentifiedStream
+from conformance.views.chunk import CHUNK_KEYS
+from conformance.warrant import Level, breaks, bug, docs, observed, quality, schema
+
+CHUNK = "CreateChatCompletionStreamResponse"
+SPECIAL_CHUNKS = ("usage", "moderation")  # of which OpenAI sends one without choices
+MILLISECONDS = 10**11
+DAY = 86_400
+
+
+@must(
+    "chunk-event-is-chunk",
+    schema(CHUNK, 33665),
+    breaks("typed clients", "fail at an event that is neither a chunk nor an error"),
+    bug("https://github.com/NousResearch/hermes-agent/pull/7989"),
+)
+def event_is_chunk(stream: ChunkStream) -> Findings:
+    """Each event of a chat stream is a chunk, an error object or the marker: no bare warnings, strings or arrays."""
+    for event in stream.stream.events:
+        stranger = isinstance(event.value, dict) and not event.error and CHUNK_KEYS.isdisjoint(event.value)
+        if event.flaw == "other" or (stranger and not event.flaw):
+            yield event, "a chunk, an error object or [DONE]", show(event.value)
+
+
+@fault("chunk-event-is-warning", golden="text", trips={"chunk-event-is-chunk"})
+def warning(transcript: Transcript) -> Transcript:
+    """A bare warning stands between two chunks."""
+    return edit_blocks(transcript, lambda blocks: blocks.insert(1, data({"warning": "the context is nearly full"})))
+
+
+@must(
+    "chunk-created-in-seconds",
+    schema(f"{CHUNK}.created", 33665),
+    bug("https://github.com/spiceai/spiceai/pull/3458"),
+    bug("https://github.com/EricLBuehler/mistral.rs/issues/1805"),
+)
+def created_in_seconds(stream: IdentifiedStream) -> Findings:
+    """The time of creation is a Unix time in seconds, within a day of the answer's date."""
+    chunk = stream.chunks[0]
+    created = chunk.value.get("created")
+    if not isinstance(created, int) or isinstance(created, bool):
+        return
+    now = _date(stream.transcript)
+    if abs(created) >= MILLISECONDS:
+        yield chunk.at("/created"), "seconds", f"{created}, which is milliseconds"
+    elif now is not None and abs(created - now) > DAY:
+        came = datetime.fromtimestamp(created, UTC).isoformat()
+        yield chunk.at("/created"), f"within a day of {stream.transcript.header('date')}", f"{created}, which is {came}"
+
+
+def _date(transcript: Transcript) -> float | None:
+    try:
+        return parsedate_to_datetime(transcript.header("date") or "").timestamp()
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+@fault("chunk-created-in-milliseconds", golden="text", trips={"chunk-created-in-seconds"})
+def milliseconds(transcript: Transcript) -> Transcript:
+    """All chunks are created in milliseconds."""
+    return edit_chunks(transcript, lambda chunks: [chunk.update(created=chunk["created"] * 1000) for chunk in chunks])
+
+
+@fault("chunk-created-in-1970", golden="text", trips={"chunk-created-in-seconds"})
+def epoch(transcript: Transcript) -> Transcript:
+    """All chunks are created at the epoch."""
+    return edit_chunks(transcript, lambda chunks: [chunk.update(created=0) for chunk in chunks])
+
+
+@must(
+    "chunk-choices-empty-at-usage-only",
+    docs("chat-streaming", "choices is empty for the last chunk with usage"),
+    observed("no other chunk but that of a moderation"),
+    bug("https://github.com/spring-projects/spring-ai/issues/6441"),
+)
+def choices_empty(chunk: Chunk) -> Findings:
+    """The choices are empty only in the chunk with the usage, or with a moderation.
+
+    Code that reads choices[0] fails at any other.
+    """
+    if chunk.value.get("choices") == [] and not any(chunk.value.get(key) for key in SPECIAL_CHUNKS):
+        yield chunk.at("/choices"), "a choice, or a usage object beside it", "[]"
+
+
+@fault("chunk-choices-empty", golden="text", trips={"chunk-choices-empty-at-usage-only"})
+def empty_choices(transcript: Transcript) -> Transcript:
+    """The stream begins with a chunk without choices."""
+    return edit_chunks(transcript, lambda chunks: chunks.insert(0, chunks[0] | {"choices": []}))
+
+
+@must(
+    "choice-index-below-n",
+    docs("chat/create", "n choices are generated for each message"),
+    breaks("openai-python stream()", "IndexError"),
+    breaks("openai-node stream()", "raises"),
+    bug("https://github.com/huggingface/text-generation-inference/pull/1648"),
+)
+def index_below_n(choice: Choice) -> Findings:
+    """The index of a choice is less than the number of choices asked for."""
+    n = choice.stream.request.get("n", 1) if choice.stream.request else None
+    if choice.index < 0 or (isinstance(n, int) and choice.index >= n):
+        yield choice.parts[0], f"less than {n}", str(choice.index)
+
+
+@fault("choice-index-from-one", golden="text", trips={"choice-index-below-n", "choice-first-is-zero"})
+def index_from_one(transcript: Transcript) -> Transcript:
+    """The only choice has the index 1."""
+    return edit_chunks(transcript, lambda chunks: [chunk["choices"][0].update(index=1) for chunk in chunks])
+
+
+@must("choice-indices-distinct", quality("text of one choice given twice, or mixed"))
+def indices_distinct(chunk: Chunk) -> Findings:
+    """No chunk holds two choices with the same index."""
+    indices = [choice.get("index") for choice in chunk.choices]
+    if any(isinstance(index, int) and indices.count(index) > 1 for index in indices):
+        yield chunk.at("/choices"), "different indices", show(indices)
+
+
+@fault("choice-index-repeated", golden="text", trips={"choice-indices-distinct"})
+def index_repeated(transcript: Transcript) -> Transcript:
+    """One chunk holds its choice twice."""
+    return edit_chunk(
+        transcript,
+        1,
+        lambda chunk: chunk.update(choices=[chunk["choices"][0], {"index": 0, "delta": {}, "finish_reason": None}]),
+    )
+
+
+@must(
+    "choice-without-message",
+    breaks("openai-python", "AttributeError, as delta is missing"),
+    breaks("openai-node stream()", "keeps the message and loses the deltas", "loses"),
+    bug("https://github.com/songquanpeng/one-api/issues/1688"),
+)
+def without_message(chunk: Chunk) -> Findings:
+    """A streamed choice has a delta, and no message in its stead."""
+    for position, choice in enumerate(chunk.choices):
+        if "message" in choice:
+            yield chunk.at(f"/choices/{position}/message"), "delta", "message"
+
+
+@fault("choice-with-message", golden="text", trips={"choice-without-message"})
+def with_message(transcript: Transcript) -> Transcript:
+    """The finishing chunk repeats the whole message beside the delta."""
+    return edit_chunk(
+        transcript, -1, lambda chunk: chunk["choices"][0].update(message={"role": "assistant", "content": "Hi"})
+    )
+
+
+@must(
+    "choice-finish-reason-key",
+    schema(f"{CHUNK}.choices.finish_reason", 33680),
+    bug("https://github.com/danny-avila/LibreChat/pull/5563"),
+    compat=Level.OBSERVE,
+)
+def finish_reason_key(chunk: Chunk) -> Findings:
+    """The key finish_reason is present in every choice, null until the end."""
+    for position, choice in enumerate(chunk.choices):
+        if "finish_reason" not in choice:
+            yield chunk.at(f"/choices/{position}"), "finish_reason: null", "no such key"
+
+
+@fault("choice-finish-reason-absent", golden="text", trips={"choice-finish-reason-key"})
+def finish_reason_absent(transcript: Transcript) -> Transcript:
+    """The key finish_reason is absent until the end."""
+    return edit_chunks(transcript, lambda chunks: [chunk["choices"][0].pop("finish_reason") for chunk in chunks[:-1]])
+
+
+@must(
+    "choice-finish-reason-not-empty",
+    schema(f"{CHUNK}.choices.finish_reason", 33680),
+    bug("https://github.com/sgl-project/sglang/issues/3912"),
+)
+def finish_reason_not_empty(chunk: Chunk) -> Findings:
+    """A finish reason is null until the end, never the empty string."""
+    for position, choice in enumerate(chunk.choices):
+        if choice.get("finish_reason") == "":
+            yield chunk.at(f"/choices/{position}/finish_reason"), "null", '""'
+
+
+@fault("choice-finish-reason-empty", golden="text", trips={"choice-finish-reason-not-empty"})
+def finish_reason_empty(transcript: Transcript) -> Transcript:
+    """The finish reason is "" until the end."""
+    return edit_chunks(
+        transcript, lambda chunks: [chunk["choices"][0].update(finish_reason="") for chunk in chunks[:-1]]
+    )
+
+
+@must(
+    "chunk-without-error-key",
+    breaks("AI SDK", "takes every such chunk for an error", "loses"),
+    breaks("openai-node", "raises at an empty object"),
+)
+def without_error_key(chunk: Chunk) -> Findings:
+    """A chunk has no key error, not even null or {}."""
+    if "error" in chunk.value:
+        yield chunk.at("/error"), "no such key", show(chunk.value["error"])
+
+
+@fault("chunk-error-null", golden="text", trips={"chunk-without-error-key"})
+def error_null(transcript: Transcript) -> Transcript:
+    """Every chunk says error: null."""
+    return edit_chunks(transcript, lambda chunks: [chunk.update(error=None) for chunk in chunks])
+
+
+@must(
+    "delta-role-not-empty",
+    breaks("AI SDK (openai)", "rejects every chunk with an empty role"),
+    bug("https://github.com/anomalyco/opencode/issues/28427"),
+)
+def role_not_empty(chunk: Chunk) -> Findings:
+    """The role of a delta is absent where there is none, not the empty string."""
+    for position, choice in enumerate(chunk.choices):
+        if isinstance(choice.get("delta"), dict) and choice["delta"].get("role") == "":
+            yield chunk.at(f"/choices/{position}/delta/role"), "no role", '""'
+
+
+@fault("delta-role-empty", golden="text", trips={"delta-role-not-empty"})
+def role_empty(transcript: Transcript) -> Transcript:
+    """A delta in the middle has an empty role."""
+    return edit_delta(transcript, 1, lambda delta: delta.update(role=""))
+
+
+@should("delta-no-empty-calls", schema("ChatCompletionStreamResponseDelta.tool_calls"))
+def no_empty_calls(chunk: Chunk) -> Findings:
+    """Where a delta has no calls, tool_calls and function_call are absent rather than null or []."""
+    for position, choice in enumerate(chunk.choices):
+        delta = choice.get("delta")
+        for key in ("tool_calls", "function_call"):
+            if isinstance(delta, dict) and key in delta and delta[key] in (None, []):
+                yield chunk.at(f"/choices/{position}/delta/{key}"), "no such key", show(delta[key])
+
+
+@fault("delta-tool-calls-null", golden="text", trips={"delta-no-empty-calls"})
+def tool_calls_null(transcript: Transcript) -> Transcript:
+    """A delta says tool_calls: null."""
+    return edit_delta(transcript, 1, lambda delta: delta.update(tool_calls=None))
+
+
+@should("delta-vendor-keys-mergeable", breaks("openai-python stream()", "RuntimeError: it merges lists by their index"))
+def vendor_keys(chunk: Chunk) -> Findings:
+    """A key of a delta that the schema does not know is no list of objects without an index."""
+    for position, choice in enumerate(chunk.choices):
+        for key, value in choice["delta"].items() if isinstance(choice.get("delta"), dict) else ():
+            items = value if isinstance(value, list) and key not in ("tool_calls", "content") else []
+            if any(isinstance(item, dict) and "index" not in item for item in items):
+                yield chunk.at(f"/choices/{position}/delta/{key}"), "objects with an index", show(value)
+
+
+@fault("delta-list-without-index", golden="text", trips={"delta-vendor-keys-mergeable"})
+def list_without_index(transcript: Transcript) -> Transcript:
+    """A delta has a list of citations without an index."""
+    return edit_delta(transcript, 1, lambda delta: delta.update(citations=[{"url": "https://example.com"}]))

@@ -1,0 +1,296 @@
+"""HTTP: status, head and message framing of an answer."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+from conformance import goldens
+from conformance.mutation import with_header
+from conformance.requirement import Findings, fault, must, observe, should
+from conformance.transcript import Ending, Transcript
+from conformance.views import (
+    Answer,
+    CompleteHead,
+    Head,
+    JSONBody,
+    MarkedStream,
+    Run,
+    StreamAsked,
+    StreamHead,
+    Uncoded,
+    Unframed,
+    WholeAsked,
+)
+from conformance.views.answer import is_stream
+from conformance.warrant import Level, breaks, docs, habit, observed, rfc, schema, whatwg
+
+STREAM_TYPE = "text/event-stream"
+SECONDS_TO_CLOSE = 1.0  # between the marker and the end of the body
+
+
+@must(
+    "stream-asked-stream-sent",
+    docs("chat/create", "stream: true gives server-sent events"),
+    breaks("openai-python", "yields no chunk at all and reports nothing", "loses"),
+    needs="stream",
+)
+def stream_sent(answer: StreamAsked) -> Findings:
+    """A successful answer to stream: true is a stream of server-sent events."""
+    if not is_stream(answer.transcript):
+        yield answer, "server-sent events", f"{answer.media_type[0] or 'no media type'}, not events"
+
+
+@fault("stream-asked-json-sent", golden="text", trips={"stream-asked-stream-sent"})
+def json_sent(transcript: Transcript) -> Transcript:
+    """The answer to stream: true is a whole JSON body."""
+    body = b'{"id":"chatcmpl-1","object":"chat.completion","created":1700000000,"model":"m","choices":[]}'
+    return with_header(transcript, "content-type", "application/json").with_body(body)
+
+
+@must(
+    "whole-asked-whole-sent",
+    docs("chat/create", "without stream: true the answer is one JSON object"),
+    breaks("openai-python", "hands back a string, then AttributeError"),
+    needs="chat",
+)
+def whole_sent(answer: WholeAsked) -> Findings:
+    """A successful answer to a request without stream: true is not a stream."""
+    if is_stream(answer.transcript):
+        yield answer, "one JSON body", "server-sent events"
+
+
+@fault("whole-asked-stream-sent", golden="whole", trips={"whole-asked-whole-sent"})
+def whole_as_events(transcript: Transcript) -> Transcript:
+    """The whole answer comes as one event and the marker."""
+    body = b"data: " + b"".join(transcript.body().split(b"\n")) + b"\n\ndata: [DONE]\n\n"
+    return with_header(transcript, "content-type", STREAM_TYPE).with_body(body)
+
+
+@must(
+    "stream-media-type-is-sse",
+    schema("paths./chat/completions.post.responses.200"),
+    whatwg("parsing-an-event-stream", "a client fails the connection at any other type"),
+    breaks("httpx-sse", "refuses the answer"),
+    needs="stream",
+)
+def stream_media_type(stream: StreamHead) -> Findings:
+    """The media type of a stream is text/event-stream."""
+    essence = stream.media_type[0]
+    if essence.lower() != STREAM_TYPE and (essence or "head" in stream.transcript.knows):
+        yield stream, STREAM_TYPE, essence or "no Content-Type"
+
+
+@fault("stream-as-plain-text", golden="text", trips={"stream-media-type-is-sse"})
+def plain_text_stream(transcript: Transcript) -> Transcript:
+    """The stream says that it is text/plain."""
+    return with_header(transcript, "content-type", "text/plain; charset=utf-8")
+
+
+@should("stream-media-type-lower-case", breaks("httpx-sse", "compares in lower case only and refuses the answer"))
+def stream_media_type_case(stream: StreamHead) -> Findings:
+    """The media type of a stream is spelt in lower case."""
+    essence = stream.media_type[0]
+    if essence.lower() == STREAM_TYPE != essence:
+        yield stream, STREAM_TYPE, essence
+
+
+@fault("stream-media-type-upper-case", golden="text", trips={"stream-media-type-lower-case"})
+def upper_case(transcript: Transcript) -> Transcript:
+    """The media type is spelt Text/Event-Stream."""
+    return with_header(transcript, "content-type", "Text/Event-Stream")
+
+
+@must("stream-charset-is-utf-8", whatwg("text/event-stream", "streams are always UTF-8; no other charset is allowed"))
+def stream_charset(stream: StreamHead) -> Findings:
+    """The charset of a stream, where one is named, is utf-8."""
+    charset = stream.media_type[1].get("charset", "utf-8")
+    if charset.lower() != "utf-8":
+        yield stream, "utf-8, or no charset", charset
+
+
+@fault("stream-charset-latin-1", golden="text", trips={"stream-charset-is-utf-8"})
+def latin_1(transcript: Transcript) -> Transcript:
+    """The stream says that it is ISO-8859-1."""
+    return with_header(transcript, "content-type", "text/event-stream; charset=iso-8859-1")
+
+
+@must(
+    "json-media-type",
+    schema("responses.content"),
+    breaks("openai-node", "hands back raw text where the type is text/plain", "loses"),
+)
+def json_media_type(body: JSONBody) -> Findings:
+    """A whole answer, a list and an error have the media type application/json."""
+    if body.transcript.knows.isdisjoint({"headers", "head"}) or not body.transcript.reads:
+        return
+    essence = body.media_type[0]
+    if essence.lower() != "application/json" and (essence or "head" in body.transcript.knows):
+        yield body, "application/json", essence or "no Content-Type"
+
+
+@fault("json-as-plain-text", golden="whole", trips={"json-media-type"})
+def plain_text_json(transcript: Transcript) -> Transcript:
+    """The whole answer says that it is text/plain."""
+    return with_header(transcript, "content-type", "text/plain")
+
+
+@must("http-length-or-chunked", rfc(9112, "6.2", "a sender must not send both"))
+def one_length(head: Head) -> Findings:
+    """A message never carries both Transfer-Encoding and Content-Length."""
+    if head.values("transfer-encoding") and head.values("content-length"):
+        yield head, "one of Transfer-Encoding and Content-Length", "both"
+
+
+@fault("http-length-and-chunked", golden="whole", trips={"http-length-or-chunked"})
+def both_lengths(transcript: Transcript) -> Transcript:
+    """A whole answer carries Transfer-Encoding beside its Content-Length."""
+    sized = with_header(transcript, "content-length", str(len(transcript.body())))
+    return with_header(sized, "transfer-encoding", "chunked")
+
+
+@must(
+    "http-body-complete",
+    rfc(9112, "8", "a message cut short is incomplete"),
+    breaks("openai-node", "raises after all the text arrived"),
+    breaks("AI SDK", "raises after all the text arrived"),
+)
+def body_complete(answer: Unframed) -> Findings:
+    """A body is as long as its framing says: the last chunk or the announced length is reached."""
+    if answer.transcript.ending.kind in ("truncated", "reset"):
+        yield answer, "a complete body", answer.transcript.ending.detail or answer.transcript.ending.kind
+
+
+@fault("http-body-cut", golden="text", trips={"http-body-complete"})
+def cut_body(transcript: Transcript) -> Transcript:
+    """The connection closes without the last chunk of the chunked coding."""
+    return replace(transcript, ending=replace(transcript.ending, kind="truncated", detail="no last chunk"))
+
+
+@should("stream-without-length", observed("no stream announces a length; one that does was produced before it began"))
+def no_length(stream: StreamHead) -> Findings:
+    """A stream does not announce its length."""
+    if length := stream.values("content-length"):
+        yield stream, "no Content-Length", length[0]
+
+
+@fault("stream-with-length", golden="text", trips={"stream-without-length"})
+def with_length(transcript: Transcript) -> Transcript:
+    """The stream is framed by Content-Length."""
+    sized = with_header(transcript, "content-length", str(len(transcript.body())))
+    return with_header(sized, "transfer-encoding", None)
+
+
+@must(
+    "stream-closes-after-done",
+    breaks("openai-node", "reads on after the marker and hangs until its time-out", "hangs"),
+    breaks("AI SDK", "reads on after the marker and hangs", "hangs"),
+)
+def closes(stream: MarkedStream) -> Findings:
+    """The body ends within a second after the marker."""
+    ending, marker = stream.transcript.ending, stream.markers[0]
+    if ending.kind in ("timeout", "open"):
+        yield marker, "the end of the body", f"nothing more, and no end ({ending.detail or ending.kind})"
+    elif ending.at is not None and (gap := ending.at - stream.at(marker.raw.dispatched_at)) > SECONDS_TO_CLOSE:
+        yield marker, f"the end of the body within {SECONDS_TO_CLOSE:g} s", f"{gap:.1f} s"
+
+
+@fault("stream-open-after-done", golden="text", trips={"stream-closes-after-done"})
+def left_open(transcript: Transcript) -> Transcript:
+    """The server leaves the body open after the marker."""
+    return replace(transcript, ending=Ending("timeout", 60.0, "idle"))
+
+
+@must("http-identity-coding", rfc(9110, "12.5.3", "identity asks for no coding"))
+def identity_coding(answer: Uncoded) -> Findings:
+    """With Accept-Encoding: identity the body has no content coding."""
+    for coding in answer.values("content-encoding"):
+        if coding.lower() != "identity":
+            yield answer, "no Content-Encoding", coding
+
+
+@fault("http-gzip-unasked", golden="text", trips={"http-identity-coding"})
+def gzip_unasked(transcript: Transcript) -> Transcript:
+    """The stream is gzip-coded although only identity was accepted."""
+    asked = replace(transcript, request=replace(transcript.request, headers=(("Accept-Encoding", "identity"),)))
+    return with_header(asked, "content-encoding", "gzip")
+
+
+@should(
+    "http-request-id-sent",
+    observed("x-request-id is on every answer"),
+    breaks("openai-python", "_request_id is None", "metadata"),
+    compat=Level.OBSERVE,
+)
+def request_id(head: CompleteHead) -> Findings:
+    """Each answer carries x-request-id, so that its user can name it to the operator."""
+    if not any(head.values("x-request-id")):
+        yield head, "x-request-id", "none"
+
+
+@fault("http-request-id-missing", golden="text", trips={"http-request-id-sent"})
+def no_request_id(transcript: Transcript) -> Transcript:
+    """The answer has no x-request-id."""
+    return with_header(transcript, "x-request-id", None)
+
+
+@should(
+    "http-request-id-unique", docs("debugging-requests", "a unique identifier for each request"), compat=Level.OBSERVE
+)
+def request_ids_differ(run: Run) -> Findings:
+    """No two answers have the same x-request-id."""
+    answers = [answer for answer in Head.among(run.transcripts) if any(answer.values("x-request-id"))]
+    seen = Counter(answer.values("x-request-id")[0] for answer in answers)
+    for answer in answers:
+        if seen[(value := answer.values("x-request-id")[0])] > 1:
+            yield answer, "an id of its own", f"{value}, on {seen[value]} answers"
+
+
+@fault("http-request-id-repeated", golden="text", trips={"http-request-id-unique"}, beside=("whole",))
+def same_request_id(transcript: Transcript) -> Transcript:
+    """The stream has the request id of the whole answer."""
+    return with_header(transcript, "x-request-id", goldens.load("whole").header("x-request-id"))
+
+
+@observe("stream-caching-off", observed("Cache-Control is on some streams, not on all"))
+def caching_off(stream: StreamHead) -> Findings:
+    """Caches are told to keep off a stream (no-cache or no-store)."""
+    if "head" in stream.transcript.knows and not {"no-cache", "no-store"} & _directives(stream):
+        yield stream, "Cache-Control: no-cache", ", ".join(stream.values("cache-control")) or "none"
+
+
+@fault("stream-cacheable", golden="text", trips={"stream-caching-off"})
+def cacheable(transcript: Transcript) -> Transcript:
+    """The stream may be kept by caches for an hour."""
+    return with_header(transcript, "cache-control", "max-age=3600")
+
+
+@observe("stream-proxy-buffering-off", habit("nginx holds a stream back unless X-Accel-Buffering is no"))
+def buffering_off(stream: StreamHead) -> Findings:
+    """Proxies are told not to hold a stream back (X-Accel-Buffering: no)."""
+    if "head" in stream.transcript.knows and "no" not in [v.lower() for v in stream.values("x-accel-buffering")]:
+        yield stream, "X-Accel-Buffering: no", "none"
+
+
+@fault("stream-proxy-buffered", golden="text", trips={"stream-proxy-buffering-off"})
+def buffered(transcript: Transcript) -> Transcript:
+    """Proxies are not told to pass the stream on at once."""
+    return with_header(transcript, "x-accel-buffering", None)
+
+
+@should("http-no-redirect", habit("clients do not follow a redirected POST, or lose the key on the way"))
+def no_redirect(answer: Answer) -> Findings:
+    """The documented path is answered itself, without a redirect."""
+    if answer.status in (301, 302, 303, 307, 308):
+        yield answer, "an answer", f"{answer.status} to {answer.transcript.header('location')}"
+
+
+@fault("http-redirect", golden="models", trips={"http-no-redirect"})
+def redirected(transcript: Transcript) -> Transcript:
+    """The path is redirected to the same path with a slash."""
+    moved = with_header(with_header(transcript, "location", f"{transcript.request.path}/"), "content-type", None)
+    return replace(moved, status=307, reads=())
+
+
+def _directives(stream: StreamHead) -> set[str]:
+    return {part.strip().lower() for value in stream.values("cache-control") for part in value.split(",")}

@@ -1,0 +1,274 @@
+"""Token counts of a stream: whether they come, where, and whether they add up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from conformance.mutation import edit_chunk, edit_chunks, edit_json
+from conformance.requirement import Findings, fault, must, observe, should
+from conformance.transcript import Transcript
+from conformance.views import Chunk, ChunkStream, Reply
+from conformance.warrant import Level, breaks, bug, docs, observed, schema
+
+OPTION = "chat/create"
+THREE = ("prompt_tokens", "completion_tokens", "total_tokens")
+
+
+def _with_usage(stream: ChunkStream) -> list[Chunk]:
+    return [chunk for chunk in stream.chunks if chunk.usage]
+
+
+@must(
+    "usage-sent-when-asked",
+    docs(OPTION, "include_usage: an additional chunk with the usage of the whole request"),
+    breaks("openai-python", "usage is None", "loses"),
+    bug("https://github.com/abetlen/llama-cpp-python/issues/1640"),
+    bug("https://github.com/sgl-project/sglang/issues/954"),
+    needs="usage stream",
+)
+def sent_when_asked(stream: ChunkStream) -> Findings:
+    """With stream_options.include_usage the stream has a usage object."""
+    if stream.asked_usage and stream.ended and not _with_usage(stream):
+        yield stream.chunks[-1], "a chunk with a usage object", "none before the end of the stream"
+
+
+@fault("usage-ignored", golden="usage", trips={"usage-sent-when-asked"})
+def ignored(transcript: Transcript) -> Transcript:
+    """The usage that was asked for is not sent."""
+
+    def without(chunks: list[dict[str, Any]]) -> None:
+        chunks.pop()
+        for chunk in chunks:
+            del chunk["usage"]
+
+    return edit_chunks(transcript, without)
+
+
+@must(
+    "usage-own-chunk",
+    docs(OPTION, "the choices of that chunk are always an empty array"),
+    needs="usage stream",
+    compat=Level.OBSERVE,
+)
+def own_chunk(stream: ChunkStream) -> Findings:
+    """The usage that was asked for comes in a chunk of its own, with no choices."""
+    for chunk in _with_usage(stream)[-1:] if stream.asked_usage else []:
+        if chunk.choices:
+            yield chunk.at("/choices"), "[]", f"{len(chunk.choices)} choices beside the usage"
+
+
+@fault("usage-on-finish-chunk", golden="usage", trips={"usage-own-chunk"})
+def on_finish_chunk(transcript: Transcript) -> Transcript:
+    """The usage comes on the finishing chunk."""
+    return edit_chunks(transcript, lambda chunks: chunks[-2].update(usage=chunks.pop()["usage"]))
+
+
+@must(
+    "usage-last",
+    docs(OPTION, "streamed before the data: [DONE] message"),
+    breaks("openai-python stream()", "keeps the usage of the last chunk only: None", "loses"),
+    bug("https://github.com/BerriAI/litellm/issues/17136"),
+    needs="usage stream",
+)
+def last(stream: ChunkStream) -> Findings:
+    """The usage that was asked for is in the last chunk; only that of a moderation may follow it."""
+    found = _with_usage(stream)
+    if stream.asked_usage and found:
+        for chunk in stream.chunks[found[-1].number + 1 :]:
+            if "moderation" not in chunk.value:
+                yield found[-1], "the end of the stream after the usage", f"chunk {chunk.number}"
+                return
+
+
+@fault("usage-before-finish", golden="usage", trips={"usage-last"})
+def before_finish(transcript: Transcript) -> Transcript:
+    """The usage comes before the finishing chunk."""
+    return edit_chunks(transcript, lambda chunks: chunks.insert(-1, chunks.pop()))
+
+
+@must(
+    "usage-object-once",
+    docs(OPTION, "all other chunks have a usage of null"),
+    breaks("LangChain", "adds the counts up", "alters"),
+    bug("https://github.com/langchain-ai/langchain/pull/38070"),
+)
+def once(stream: ChunkStream) -> Findings:
+    """A stream has one usage object, not one on each chunk."""
+    if len(found := _with_usage(stream)) > 1:
+        yield found[0], "one usage object", f"{len(found)} of them"
+
+
+@fault("usage-on-every-chunk", golden="usage", trips={"usage-object-once"})
+def on_every_chunk(transcript: Transcript) -> Transcript:
+    """Every chunk has a usage object."""
+    return edit_chunks(transcript, lambda chunks: [chunk.update(usage=chunks[-1]["usage"]) for chunk in chunks])
+
+
+@should(
+    "usage-null-elsewhere",
+    docs(OPTION, "all other chunks have a usage of null"),
+    needs="usage stream",
+    compat=Level.OBSERVE,
+)
+def null_elsewhere(stream: ChunkStream) -> Findings:
+    """Where usage is asked for, all other chunks have the key, null; that it is absent is tolerated."""
+    if stream.asked_usage and _with_usage(stream):
+        for chunk in stream.chunks:
+            if "usage" not in chunk.value and "moderation" not in chunk.value:
+                yield chunk, "usage: null", "no such key"
+                return
+
+
+@fault("usage-absent-elsewhere", golden="usage", trips={"usage-null-elsewhere"})
+def absent_elsewhere(transcript: Transcript) -> Transcript:
+    """All chunks but the last have no key usage."""
+    return edit_chunks(transcript, lambda chunks: [chunk.pop("usage") for chunk in chunks[:-1]])
+
+
+@should(
+    "usage-unasked-not-sent",
+    docs(OPTION, "the chunk is sent if include_usage is set"),
+    observed("never sent unasked"),
+    compat=Level.OBSERVE,
+)
+def not_sent_unasked(stream: ChunkStream) -> Findings:
+    """Without include_usage no usage object is sent."""
+    if stream.request and not stream.asked_usage:
+        for chunk in _with_usage(stream)[:1]:
+            yield chunk.at("/usage"), "no usage", "a usage object"
+
+
+@fault("usage-unasked", golden="text", trips={"usage-unasked-not-sent"})
+def unasked(transcript: Transcript) -> Transcript:
+    """The finishing chunk has a usage object that was not asked for."""
+    usage = {"prompt_tokens": 4, "completion_tokens": 12, "total_tokens": 16}
+    return edit_chunk(transcript, -1, lambda chunk: chunk.update(usage=usage))
+
+
+def _usages(place: ChunkStream | Reply) -> list[tuple[Any, dict[str, Any]]]:
+    """Return the final usage of an answer, with its place, where its three counts are integers."""
+    if isinstance(place, ChunkStream):
+        found: list[tuple[Any, Any]] = [(chunk.at("/usage"), chunk.usage) for chunk in _with_usage(place)[-1:]]
+    else:
+        found = [(place, place.value.get("usage"))] if isinstance(place.value, dict) else []
+    return [
+        (where, usage)
+        for where, usage in found
+        if isinstance(usage, dict) and all(map(_is_count, map(usage.get, THREE)))
+    ]
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _sum(place: ChunkStream | Reply) -> Findings:
+    for where, usage in _usages(place):
+        prompt, completion, total = (usage[key] for key in THREE)
+        if total != prompt + completion:
+            yield where, f"{prompt} + {completion} = {prompt + completion}", str(total)
+
+
+@must("usage-total-is-sum", schema("CompletionUsage.total_tokens", 32211), observed("without exception"))
+def total_is_sum(stream: ChunkStream) -> Findings:
+    """The total of a stream's usage is the sum of prompt and completion tokens."""
+    yield from _sum(stream)
+
+
+@fault("usage-total-wrong", golden="usage", trips={"usage-total-is-sum"})
+def total_wrong(transcript: Transcript) -> Transcript:
+    """The total counts the completion twice."""
+    return edit_chunk(
+        transcript, -1, lambda chunk: chunk["usage"].update(total_tokens=chunk["usage"]["total_tokens"] + 5)
+    )
+
+
+@must(
+    "usage-within-limit",
+    docs(OPTION, "an upper bound for the number of tokens that can be generated"),
+    bug("https://github.com/ggml-org/llama.cpp/issues/4047"),
+    needs="limit stream",
+)
+def within_limit(stream: ChunkStream) -> Findings:
+    """There are no more completion tokens than the limit allows, for each choice."""
+    limit, n = stream.request.get("max_completion_tokens", stream.request.get("max_tokens")), stream.request.get("n", 1)
+    for where, usage in _usages(stream):
+        counted = isinstance(limit, int) and limit > 0 and isinstance(n, int) and n > 0
+        if counted and usage["completion_tokens"] > limit * n:
+            yield where, f"at most {limit * n} completion tokens", str(usage["completion_tokens"])
+
+
+@fault("usage-beyond-limit", golden="length", trips={"usage-within-limit"})
+def beyond_limit(transcript: Transcript) -> Transcript:
+    """The answer has ten tokens more than the limit allows."""
+
+    def exceed(chunk: dict[str, Any]) -> None:
+        for key in ("completion_tokens", "total_tokens"):
+            chunk["usage"][key] += 10
+
+    return edit_chunk(transcript, -1, exceed)
+
+
+@must(
+    "usage-counts-content",
+    docs(OPTION, "the number of tokens in the generated completion"),
+    breaks("cost trackers", "bill nothing", "metadata"),
+)
+def counts_content(stream: ChunkStream) -> Findings:
+    """Where text was sent, completion and prompt tokens are more than nothing."""
+    text = any(
+        isinstance(c.get("delta"), dict) and c["delta"].get("content") for chunk in stream.chunks for c in chunk.choices
+    )
+    for where, usage in _usages(stream):
+        if text and not (usage["completion_tokens"] > 0 < usage["prompt_tokens"]):
+            yield where, "counts above 0", f"{usage['prompt_tokens']} and {usage['completion_tokens']}"
+
+
+@fault("usage-all-zero", golden="usage", trips={"usage-counts-content"})
+def all_zero(transcript: Transcript) -> Transcript:
+    """All counts are 0."""
+    return edit_chunk(transcript, -1, lambda chunk: chunk["usage"].update(dict.fromkeys(THREE, 0)))
+
+
+@should("usage-details-within", schema("CompletionUsage", 32211))
+def details_within(stream: ChunkStream) -> Findings:
+    """The details are no more than what they are part of: cached of prompt tokens, reasoning of completion tokens."""
+    for where, usage in _usages(stream):
+        for kind, part in (("prompt", "cached"), ("completion", "reasoning")):
+            details = usage.get(f"{kind}_tokens_details")
+            count = details.get(f"{part}_tokens") if isinstance(details, dict) else None
+            if _is_count(count) and count is not None and count > usage[f"{kind}_tokens"]:
+                yield where, f"at most {usage[f'{kind}_tokens']} {part} tokens", str(count)
+
+
+@fault("usage-details-beyond", golden="usage", trips={"usage-details-within"})
+def details_beyond(transcript: Transcript) -> Transcript:
+    """More tokens came from the cache than the prompt has."""
+    return edit_chunk(
+        transcript, -1, lambda chunk: chunk["usage"].update(prompt_tokens_details={"cached_tokens": 10**6})
+    )
+
+
+@observe("usage-in-reply", observed("in every whole answer"))
+def in_reply(reply: Reply) -> Findings:
+    """A whole answer has a usage object."""
+    if isinstance(reply.value, dict) and not isinstance(reply.value.get("usage"), dict):
+        yield reply, "a usage object", "none"
+
+
+@must("reply-usage-total-is-sum", schema("CompletionUsage.total_tokens", 32211), observed("without exception"))
+def reply_total_is_sum(reply: Reply) -> Findings:
+    """The total of a whole answer's usage is the sum of prompt and completion tokens."""
+    yield from _sum(reply)
+
+
+@fault("reply-usage-total-wrong", golden="whole", trips={"reply-usage-total-is-sum"})
+def reply_total_wrong(transcript: Transcript) -> Transcript:
+    """The total of a whole answer counts nothing but the prompt."""
+    return edit_json(transcript, lambda body: body["usage"].update(total_tokens=body["usage"]["prompt_tokens"]))
+
+
+@fault("reply-without-usage", golden="whole", trips={"usage-in-reply"})
+def reply_without_usage(transcript: Transcript) -> Transcript:
+    """A whole answer has no usage."""
+    return edit_json(transcript, lambda body: body.pop("usage") and None)
