@@ -8,9 +8,6 @@ from typing import Any
 
 log = logging.getLogger(__name__)
 
-_LEVELS = {1: logging.DEBUG, 2: logging.DEBUG, 3: logging.INFO, 4: logging.ERROR}
-"""llama.cpp's own levels are debug, info, warning and error; all but errors are chatter to us."""
-
 _ERROR = 4
 _complaints: collections.deque[str] = collections.deque(maxlen=8)
 _kept: list[object] = []
@@ -51,4 +48,4 @@ def _to_logging(level: int, text: bytes, _: object) -> None:
     line = text.decode("utf-8", "replace").strip()
     if level == _ERROR:
         _complaints.append(line)
-    log.log(_LEVELS.get(level, logging.DEBUG), "%s", line)
+    log.debug("%s", line)  # errors too: whoever called llama.cpp sees that it failed, and tells it once
