@@ -226,7 +226,7 @@ class _Exchange:
                 with suppress(httpx.HTTPError, OSError):
                     await response.aclose()
         except TimeoutError:
-            ending = self._ending("timeout", f"{NO_ANSWER} within {limits.first:g} s")
+            ending = self._ending("timeout", f"{NO_ANSWER} within {min(limits.first, limits.total):g} s")
         except httpx.HTTPError as error:
             ending = self._broken(error)
         return replace(self.blank, **answer, reads=tuple(self.reads), client_events=tuple(self.events), ending=ending)
