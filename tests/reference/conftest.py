@@ -1,0 +1,66 @@
+"""A reference server for all tests of this folder, started once a session as a process of its own."""
+
+import importlib.util
+
+import httpx
+import pytest
+
+from reference_server.launchers import launch
+
+
+@pytest.fixture(scope="session")
+def model_cache(tmp_path_factory):
+    """An empty cache folder: the scripted model is built for these tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CONFORMANCE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def engine_extra():
+    for module in ("llama_cpp", "gguf", "uvicorn", "starlette"):
+        if importlib.util.find_spec(module) is None:
+            pytest.skip(f"{module} is not installed: it belongs to the extra 'reference'")
+
+
+@pytest.fixture(scope="session")
+def server(engine_extra, model_cache):
+    with launch("reference") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def http(server):
+    with httpx.Client(base_url=server.url, timeout=20, trust_env=False) as client:
+        yield client
+
+
+@pytest.fixture
+def ask(http):
+    """Ask for an answer that is not streamed."""
+
+    def send(prompt="hello", **parameters):
+        return http.post("/chat/completions", json=request(prompt, **parameters))
+
+    return send
+
+
+@pytest.fixture
+def stream(http):
+    """Ask for a streamed answer, and give its events' data without the marker at the end."""
+
+    def send(prompt="hello", **parameters):
+        reply = http.post("/chat/completions", json=request(prompt, stream=True, **parameters))
+        assert reply.status_code == 200, reply.text
+        *blocks, rest = reply.content.decode().split("\n\n")
+        assert rest == ""
+        assert all(block.startswith("data: ") and "\n" not in block for block in blocks)
+        assert blocks[-1] == "data: [DONE]"
+        return [httpx.Response(200, content=block.removeprefix("data: ")).json() for block in blocks[:-1]]
+
+    return send
+
+
+def request(prompt, **parameters):
+    messages = parameters.pop("messages", [{"role": "user", "content": prompt}])
+    return {"model": "scripted", "messages": messages, **parameters}

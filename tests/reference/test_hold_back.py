@@ -1,0 +1,141 @@
+"""What a client must not see: halves of characters, stop strings, markup of tool calls."""
+
+import pytest
+
+from reference_server.text.answer import Answer
+from reference_server.text.hermes import ToolCalls
+from reference_server.text.pieces import CallArguments, CallStart, Finished, Text, TokenScore
+from reference_server.text.stops import Stops
+from reference_server.text.utf8 import Characters
+
+CALL = '<tool_call>\n{"name": "look", "arguments": {"city": "Pa}ris\\""}}\n</tool_call>'
+
+
+def splits(text):
+    """The text whole, in single characters, and in every two parts."""
+    yield [text]
+    yield [text[place : place + 1] for place in range(len(text))]
+    for place in range(1, len(text)):
+        yield [text[:place], text[place:]]
+
+
+def test_a_character_is_held_back_until_its_last_byte():
+    characters = Characters()
+    assert [characters.feed(bytes([byte])) for byte in "🦜é".encode()] == ["", "", "", "🦜", "", "é"]
+    assert characters.held == 0
+
+
+def test_bytes_that_never_become_a_character_are_replaced_once():
+    characters = Characters()
+    assert characters.feed(b"a\xff") + characters.feed(b"b") == "a�b"
+
+
+@pytest.mark.parametrize("text", ["Grüße 世界 🌍", "👩‍👩‍👧 مرحبا"])
+def test_any_split_of_the_bytes_gives_the_same_text(text):
+    for parts in splits(text.encode()):
+        characters = Characters()
+        assert "".join(map(characters.feed, parts)) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "stops", "expected", "found"),
+    [
+        ("one two three", ["two"], "one ", True),
+        ("one two three", ["four"], "one two three", False),
+        ("one two three", ["three", "two"], "one ", True),
+        ("aab", ["ab"], "a", True),
+        ("abab abac", ["abac"], "abab ", True),
+        ("ENDIN ENDING", ["ENDING"], "ENDIN ", True),
+        ("a word and wor", ["world"], "a word and wor", False),
+        ("x", [""], "x", False),
+        ("no stops", [], "no stops", False),
+        ("über 🦜", ["🦜"], "über ", True),
+    ],
+)
+def test_text_ends_before_the_first_stop_string_however_it_is_split(text, stops, expected, found):
+    for parts in splits(text):
+        filtered = Stops(stops)
+        passed = "".join(map(filtered.feed, parts))
+        assert expected.startswith(passed)
+        assert passed + filtered.finish() == expected
+        assert filtered.found is found
+
+
+def test_what_cannot_begin_a_stop_string_is_passed_on_at_once():
+    stops = Stops(["ENDS"])
+    assert [stops.feed(part) for part in ("We", " EN", "D", "ING", " on")] == ["We", " ", "", "ENDING", " on"]
+
+
+def joined(pieces):
+    """Texts and arguments put together, so that pieces can be compared however they were split."""
+    whole = []
+    for piece in pieces:
+        match whole[-1:], piece:
+            case [Text(index, before)], Text(_, text):
+                whole[-1] = Text(index, before + text)
+            case [CallArguments(index, call, before)], CallArguments(_, other, text) if call == other:
+                whole[-1] = CallArguments(index, call, before + text)
+            case _:
+                whole.append(piece)
+    return whole
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("plain < text > <tool", [Text(0, "plain < text > <tool")]),
+        ("plain \n", [Text(0, "plain \n")]),
+        (CALL, [CallStart(0, 0, "look"), CallArguments(0, 0, '{"city": "Pa}ris\\""}')]),
+        (
+            f"I look.\n{CALL}\n{CALL}\n",
+            [
+                Text(0, "I look."),
+                CallStart(0, 0, "look"),
+                CallArguments(0, 0, '{"city": "Pa}ris\\""}'),
+                CallStart(0, 1, "look"),
+                CallArguments(0, 1, '{"city": "Pa}ris\\""}'),
+            ],
+        ),
+        ('<tool_call>{"name": "go"}</tool_call>', [CallStart(0, 0, "go"), CallArguments(0, 0, "{}")]),
+        (
+            '<tool_call>{"arguments": {"a": 1}, "name": "go"}</tool_call>',
+            [CallStart(0, 0, "go"), CallArguments(0, 0, '{"a": 1}')],
+        ),
+        ("<tool_call>nonsense</tool_call>", [Text(0, "<tool_call>nonsense</tool_call>")]),
+        ('<tool_call>{"name": "go", "arguments": {"a": [1', [CallStart(0, 0, "go"), CallArguments(0, 0, '{"a": [1')]),
+        ('<tool_call>{"name": "g', []),
+    ],
+)
+def test_tool_calls_are_told_from_prose_however_the_text_is_split(text, expected):
+    for parts in splits(text):
+        calls = ToolCalls(0)
+        pieces = [piece for part in parts for piece in calls.feed(part)]
+        assert joined([*pieces, *calls.finish()]) == expected
+
+
+def test_an_answer_with_calls_finishes_for_tool_calls():
+    answer = Answer(0, tools=True)
+    answer.feed(CALL.encode())
+    assert answer.finish("stop") == [Finished(0, "tool_calls")]
+
+
+def test_an_answer_that_may_hold_one_call_stops_after_it():
+    answer = Answer(0, tools=True, one_call=True)
+    answer.feed(CALL[:-1].encode())
+    assert not answer.stopped
+    answer.feed(CALL[-1:].encode())
+    assert answer.stopped
+
+
+def test_an_answer_cut_within_a_character_ends_before_it():
+    answer = Answer(0)
+    assert answer.feed("ab🦜".encode()[:-1]) == [Text(0, "ab")]
+    assert answer.finish("length") == [Finished(0, "length")]
+
+
+def test_scores_come_with_the_text_that_their_tokens_complete():
+    answer = Answer(0, stops=["!!"])
+    first, second, third = (TokenScore(data, -0.5) for data in (b"a\xc3", b"\xa9!", b"z"))
+    assert answer.feed(first.text, first) == [Text(0, "a")]
+    assert answer.feed(second.text, second) == [Text(0, "é", (first,))]
+    assert answer.feed(third.text, third) == [Text(0, "!z", (second, third))]
