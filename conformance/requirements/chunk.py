@@ -33,7 +33,7 @@ def event_is_chunk(stream: ChunkStream) -> Findings:
             yield event, "a chunk, an error object or [DONE]", show(event.value)
 
 
-@fault("chunk-event-is-warning", golden="text", trips={"chunk-event-is-chunk"})
+@fault("chunk-event-is-warning", golden="chat-stream", trips={"chunk-event-is-chunk"})
 def warning(transcript: Transcript) -> Transcript:
     """A bare warning stands between two chunks."""
     return edit_blocks(transcript, lambda blocks: blocks.insert(1, data({"warning": "the context is nearly full"})))
@@ -66,13 +66,13 @@ def _date(transcript: Transcript) -> float | None:
         return None
 
 
-@fault("chunk-created-in-milliseconds", golden="text", trips={"chunk-created-in-seconds"})
+@fault("chunk-created-in-milliseconds", golden="chat-stream", trips={"chunk-created-in-seconds"})
 def milliseconds(transcript: Transcript) -> Transcript:
     """All chunks are created in milliseconds."""
     return edit_chunks(transcript, lambda chunks: [chunk.update(created=chunk["created"] * 1000) for chunk in chunks])
 
 
-@fault("chunk-created-in-1970", golden="text", trips={"chunk-created-in-seconds"})
+@fault("chunk-created-in-1970", golden="chat-stream", trips={"chunk-created-in-seconds"})
 def epoch(transcript: Transcript) -> Transcript:
     """All chunks are created at the epoch."""
     return edit_chunks(transcript, lambda chunks: [chunk.update(created=0) for chunk in chunks])
@@ -93,7 +93,7 @@ def choices_empty(chunk: Chunk) -> Findings:
         yield chunk.at("/choices"), "a choice, or a usage object beside it", "[]"
 
 
-@fault("chunk-choices-empty", golden="text", trips={"chunk-choices-empty-at-usage-only"})
+@fault("chunk-choices-empty", golden="chat-stream", trips={"chunk-choices-empty-at-usage-only"})
 def empty_choices(transcript: Transcript) -> Transcript:
     """The stream begins with a chunk without choices."""
     return edit_chunks(transcript, lambda chunks: chunks.insert(0, chunks[0] | {"choices": []}))
@@ -113,7 +113,7 @@ def index_below_n(choice: Choice) -> Findings:
         yield choice.parts[0], f"less than {n}", str(choice.index)
 
 
-@fault("choice-index-from-one", golden="text", trips={"choice-index-below-n", "choice-first-is-zero"})
+@fault("choice-index-from-one", golden="chat-stream", trips={"choice-index-below-n", "choice-first-is-zero"})
 def index_from_one(transcript: Transcript) -> Transcript:
     """The only choice has the index 1."""
     return edit_chunks(transcript, lambda chunks: [chunk["choices"][0].update(index=1) for chunk in chunks])
@@ -127,7 +127,7 @@ def indices_distinct(chunk: Chunk) -> Findings:
         yield chunk.at("/choices"), "different indices", show(indices)
 
 
-@fault("choice-index-repeated", golden="text", trips={"choice-indices-distinct"})
+@fault("choice-index-repeated", golden="chat-stream", trips={"choice-indices-distinct"})
 def index_repeated(transcript: Transcript) -> Transcript:
     """One chunk holds its choice twice."""
     return edit_chunk(
@@ -150,7 +150,7 @@ def without_message(chunk: Chunk) -> Findings:
             yield chunk.at(f"/choices/{position}/message"), "delta", "message"
 
 
-@fault("choice-with-message", golden="text", trips={"choice-without-message"})
+@fault("choice-with-message", golden="chat-stream", trips={"choice-without-message"})
 def with_message(transcript: Transcript) -> Transcript:
     """The finishing chunk repeats the whole message beside the delta."""
     return edit_chunk(
@@ -171,7 +171,7 @@ def finish_reason_key(chunk: Chunk) -> Findings:
             yield chunk.at(f"/choices/{position}"), "finish_reason: null", "no such key"
 
 
-@fault("choice-finish-reason-absent", golden="text", trips={"choice-finish-reason-key"})
+@fault("choice-finish-reason-absent", golden="chat-stream", trips={"choice-finish-reason-key"})
 def finish_reason_absent(transcript: Transcript) -> Transcript:
     """The key finish_reason is absent until the end."""
     return edit_chunks(transcript, lambda chunks: [chunk["choices"][0].pop("finish_reason") for chunk in chunks[:-1]])
@@ -189,7 +189,7 @@ def finish_reason_not_empty(chunk: Chunk) -> Findings:
             yield chunk.at(f"/choices/{position}/finish_reason"), "null", '""'
 
 
-@fault("choice-finish-reason-empty", golden="text", trips={"choice-finish-reason-not-empty"})
+@fault("choice-finish-reason-empty", golden="chat-stream", trips={"choice-finish-reason-not-empty"})
 def finish_reason_empty(transcript: Transcript) -> Transcript:
     """The finish reason is "" until the end."""
     return edit_chunks(
@@ -208,7 +208,7 @@ def without_error_key(chunk: Chunk) -> Findings:
         yield chunk.at("/error"), "no such key", show(chunk.value["error"])
 
 
-@fault("chunk-error-null", golden="text", trips={"chunk-without-error-key"})
+@fault("chunk-error-null", golden="chat-stream", trips={"chunk-without-error-key"})
 def error_null(transcript: Transcript) -> Transcript:
     """Every chunk says error: null."""
     return edit_chunks(transcript, lambda chunks: [chunk.update(error=None) for chunk in chunks])
@@ -226,7 +226,7 @@ def role_not_empty(chunk: Chunk) -> Findings:
             yield chunk.at(f"/choices/{position}/delta/role"), "no role", '""'
 
 
-@fault("delta-role-empty", golden="text", trips={"delta-role-not-empty"})
+@fault("delta-role-empty", golden="chat-stream", trips={"delta-role-not-empty"})
 def role_empty(transcript: Transcript) -> Transcript:
     """A delta in the middle has an empty role."""
     return edit_delta(transcript, 1, lambda delta: delta.update(role=""))
@@ -242,7 +242,7 @@ def no_empty_calls(chunk: Chunk) -> Findings:
                 yield chunk.at(f"/choices/{position}/delta/{key}"), "no such key", show(delta[key])
 
 
-@fault("delta-tool-calls-null", golden="text", trips={"delta-no-empty-calls"})
+@fault("delta-tool-calls-null", golden="chat-stream", trips={"delta-no-empty-calls"})
 def tool_calls_null(transcript: Transcript) -> Transcript:
     """A delta says tool_calls: null."""
     return edit_delta(transcript, 1, lambda delta: delta.update(tool_calls=None))
@@ -258,7 +258,7 @@ def vendor_keys(chunk: Chunk) -> Findings:
                 yield chunk.at(f"/choices/{position}/delta/{key}"), "objects with an index", show(value)
 
 
-@fault("delta-list-without-index", golden="text", trips={"delta-vendor-keys-mergeable"})
+@fault("delta-list-without-index", golden="chat-stream", trips={"delta-vendor-keys-mergeable"})
 def list_without_index(transcript: Transcript) -> Transcript:
     """A delta has a list of citations without an index."""
     return edit_delta(transcript, 1, lambda delta: delta.update(citations=[{"url": "https://example.com"}]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from conformance.json_text import show
+from conformance.json_text import parse_bytes, show
 from conformance.mutation import data, edit_blocks, edit_json, with_header
 from conformance.requirement import Findings, fault, must, should
 from conformance.transcript import Transcript
@@ -32,7 +32,7 @@ def not_5xx(answer: WrongRequest) -> Findings:
         yield answer, f"a status of 400 to 499 for a request with {answer.wrong}", str(answer.status)
 
 
-@fault("error-500-for-malformed-json", golden="malformed-json", trips={"error-not-5xx"})
+@fault("error-500-for-malformed-json", golden="json-malformed", trips={"error-not-5xx"})
 def internal_error(transcript: Transcript) -> Transcript:
     """Malformed JSON is answered by 500."""
     return replace(transcript, status=500)
@@ -45,7 +45,7 @@ def status_400(answer: WrongRequest) -> Findings:
         yield answer, "400", str(answer.status)
 
 
-@fault("error-422", golden="no-messages", trips={"error-status-400"})
+@fault("error-422", golden="messages-missing", trips={"error-status-400"})
 def unprocessable(transcript: Transcript) -> Transcript:
     """A request without messages is refused by 422."""
     return replace(transcript, status=422)
@@ -58,7 +58,7 @@ def unknown_route(answer: WrongRequest) -> Findings:
         yield answer, "404", str(answer.status)
 
 
-@fault("error-200-for-unknown-route", golden="unknown-route", trips={"error-404-for-unknown-route"})
+@fault("error-200-for-unknown-route", golden="route-unknown", trips={"error-404-for-unknown-route"})
 def found(transcript: Transcript) -> Transcript:
     """An unknown path is answered by 200."""
     return replace(transcript, status=200)
@@ -71,7 +71,7 @@ def unknown_model(answer: WrongRequest) -> Findings:
         yield answer, "404", str(answer.status)
 
 
-@fault("error-422-for-unknown-model", golden="unknown-model", trips={"error-404-for-unknown-model"})
+@fault("error-422-for-unknown-model", golden="model-unknown", trips={"error-404-for-unknown-model"})
 def wrong_status(transcript: Transcript) -> Transcript:
     """An unknown model is answered by 422."""
     return replace(transcript, status=422)
@@ -89,7 +89,7 @@ def no_stream(answer: Answer) -> Findings:
         yield answer, "a JSON body", "server-sent events"
 
 
-@fault("error-as-event", golden="no-messages", trips={"error-is-no-stream"})
+@fault("error-as-event", golden="messages-missing", trips={"error-is-no-stream"})
 def as_event(transcript: Transcript) -> Transcript:
     """A refusal comes as an event."""
     body = b"data: " + transcript.body() + b"\n\n"
@@ -108,7 +108,7 @@ def not_in_200(error: ErrorEvent) -> Findings:
         yield error, "a status of 400 or more", f"{error.stream.status} and {show(error.event.error)}"
 
 
-@fault("error-first-in-200-stream", golden="text", trips={"error-not-in-200-stream"})
+@fault("error-first-in-200-stream", golden="chat-stream", trips={"error-not-in-200-stream"})
 def first_event(transcript: Transcript) -> Transcript:
     """A stream with status 200 consists of an error."""
     error = {"error": {"message": "no slot", "type": "server_error", "param": None, "code": None}}
@@ -128,7 +128,7 @@ def event_shape(error: ErrorEvent) -> Findings:
         yield error, '{"error": {"message": ...}}', show(value)
 
 
-@fault("error-event-text", golden="text", trips={"error-event-shape"})
+@fault("error-event-text", golden="chat-stream", trips={"error-event-shape"})
 def event_text(transcript: Transcript) -> Transcript:
     """The stream breaks off with an error that is a bare string."""
     return edit_blocks(transcript, lambda blocks: blocks.__setitem__(slice(3, None), [data({"error": "slot lost"})]))
@@ -141,7 +141,7 @@ def without_internals(failure: Failure) -> Findings:
         yield failure, "a message for the client", show(found.group())
 
 
-@fault("error-with-stack-trace", golden="no-messages", trips={"error-without-internals"})
+@fault("error-with-stack-trace", golden="messages-missing", trips={"error-without-internals"})
 def stack_trace(transcript: Transcript) -> Transcript:
     """The message of an error is a stack trace."""
     trace = 'Traceback (most recent call last):\n  File "server.py", line 7, in create'
@@ -157,7 +157,7 @@ def not_null_text(failure: Failure) -> Findings:
             yield failure, "null, or a word", f"{key}: {show(error[key])}"
 
 
-@fault("error-code-none-text", golden="no-messages", trips={"error-words-not-null-text"})
+@fault("error-code-none-text", golden="messages-missing", trips={"error-words-not-null-text"})
 def none_text(transcript: Transcript) -> Transcript:
     """The code of an error is the text None."""
     return edit_json(transcript, lambda body: body["error"].update(code="None"))
@@ -166,11 +166,13 @@ def none_text(transcript: Transcript) -> Transcript:
 @should("error-names-the-field", observed("param names the field at fault"), schema("Error.param", 38249))
 def names_field(answer: WrongRequest) -> Findings:
     """An error about a missing field names it, in param or in the message."""
-    if answer.wrong == "messages missing" and answer.refused and b"messages" not in answer.transcript.body():
-        yield answer, "messages", show(answer.transcript.body()[:80].decode(errors="replace"))
+    error = value.get("error") if isinstance(value := parse_bytes(answer.transcript.body()).value, dict) else None
+    explained = answer.wrong == "messages missing" and answer.refused and isinstance(error, dict)
+    if explained and error and "messages" not in f"{error.get('param')} {error.get('message')}":
+        yield answer, "messages, in param or message", show(error)
 
 
-@fault("error-without-field", golden="no-messages", trips={"error-names-the-field"})
+@fault("error-without-field", golden="messages-missing", trips={"error-names-the-field"})
 def without_field(transcript: Transcript) -> Transcript:
     """The refusal of a request without messages does not say what is missing."""
     return edit_json(transcript, lambda body: body["error"].update(param=None, message="Bad request."))

@@ -28,7 +28,7 @@ def finish_sent(choice: Choice) -> Findings:
         yield choice, "a finish reason", "none before the end of the stream"
 
 
-@fault("finish-missing", golden="text", trips={"finish-sent"})
+@fault("finish-missing", golden="chat-stream", trips={"finish-sent"})
 def finish_missing(transcript: Transcript) -> Transcript:
     """The finish reason stays null to the end."""
     return edit_chunk(transcript, -1, lambda chunk: chunk["choices"][0].update(finish_reason=None))
@@ -50,7 +50,7 @@ def all_choices(stream: ChunkStream) -> Findings:
             yield stream.chunks[-1], f"choices 0 to {n - 1}", f"none with index {', '.join(map(str, sorted(missing)))}"
 
 
-@fault("finish-n-ignored", golden="n", trips={"finish-for-all-choices"})
+@fault("finish-n-ignored", golden="chat-stream-n", trips={"finish-for-all-choices"})
 def n_ignored(transcript: Transcript) -> Transcript:
     """Only the first of the choices asked for is sent."""
 
@@ -82,7 +82,7 @@ def length_at_limit(stream: ChunkStream) -> Findings:
         yield finish, "length", f"stop, at {tokens[-1]} of at most {limit} tokens"
 
 
-@fault("finish-stop-at-limit", golden="length", trips={"finish-length-at-limit"})
+@fault("finish-stop-at-limit", golden="chat-stream-limit", trips={"finish-length-at-limit"})
 def stop_at_limit(transcript: Transcript) -> Transcript:
     """The answer is cut at the limit and says stop."""
 

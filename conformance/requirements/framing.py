@@ -9,7 +9,7 @@ from conformance.json_text import parse, show
 from conformance.mutation import edit_blocks, replace_bytes
 from conformance.requirement import Findings, fault, must, observe, should
 from conformance.transcript import Transcript
-from conformance.views import ByteStream, Event
+from conformance.views import ByteStream, DataStream, Event
 from conformance.warrant import Level, breaks, bug, habit, observed, whatwg
 
 EVERYBODY = "openai-python, openai-node, AI SDK, LangChain"
@@ -56,7 +56,7 @@ def utf_8(stream: ByteStream) -> Findings:
         yield place, "UTF-8", f"byte 0x{stream.body[error.start]:02x} at {error.start}: {error.reason}"
 
 
-@fault("sse-latin-1", golden="text", trips={"sse-utf-8"})
+@fault("sse-latin-1", golden="chat-stream", trips={"sse-utf-8"})
 def latin_1_bytes(transcript: Transcript) -> Transcript:
     """One character of the text is sent as ISO-8859-1."""
     return edit_blocks(
@@ -78,7 +78,7 @@ def no_bom(stream: ByteStream) -> Findings:
         yield stream, "data:", "a byte order mark"
 
 
-@fault("sse-byte-order-mark", golden="text", trips={"sse-no-byte-order-mark"})
+@fault("sse-byte-order-mark", golden="chat-stream", trips={"sse-no-byte-order-mark"})
 def bom(transcript: Transcript) -> Transcript:
     """The stream begins with a byte order mark."""
     return transcript.with_body(sse.BOM + transcript.body())
@@ -92,7 +92,7 @@ def one_line_end(stream: ByteStream) -> Findings:
         yield stream, "one kind of line end", ", ".join(f"{end!r} at byte {at}" for end, at in ends.items())
 
 
-@fault("sse-mixed-line-ends", golden="text", trips={"sse-one-line-end", "sse-line-feed"})
+@fault("sse-mixed-line-ends", golden="chat-stream", trips={"sse-one-line-end", "sse-line-feed"})
 def mixed_line_ends(transcript: Transcript) -> Transcript:
     """The second event ends in CRLF, all others in LF."""
     return replace_bytes(transcript, b"\n\n", b"\r\n\r\n")
@@ -106,7 +106,7 @@ def line_feed(stream: ByteStream) -> Findings:
         yield stream, "LF", ", ".join(other)
 
 
-@fault("sse-crlf", golden="text", trips={"sse-line-feed"})
+@fault("sse-crlf", golden="chat-stream", trips={"sse-line-feed"})
 def crlf(transcript: Transcript) -> Transcript:
     """All lines end in CRLF, which is legal."""
     return transcript.with_body(transcript.body().replace(b"\n", b"\r\n"))
@@ -124,7 +124,7 @@ def separated(event: Event) -> Findings:
         yield event, "one JSON text in a block", f"{len(lines)} JSON texts in one block"
 
 
-@fault("sse-single-newline", golden="text", trips={"sse-event-separated"})
+@fault("sse-single-newline", golden="chat-stream", trips={"sse-event-separated"})
 def single_newline(transcript: Transcript) -> Transcript:
     """The blank line between the second and the third event is missing."""
     return edit_blocks(transcript, lambda blocks: blocks.__setitem__(slice(1, 3), [b"\n".join(blocks[1:3])]))
@@ -143,7 +143,7 @@ def last_complete(stream: ByteStream) -> Findings:
         yield _place(stream, stream.blocks[-1]), "a blank line", "the end of the body"
 
 
-@fault("sse-no-final-blank-line", golden="text", trips={"sse-last-event-complete"})
+@fault("sse-no-final-blank-line", golden="chat-stream", trips={"sse-last-event-complete"})
 def no_final_blank_line(transcript: Transcript) -> Transcript:
     """The blank line after the marker is missing."""
     return transcript.with_body(transcript.body().removesuffix(b"\n"))
@@ -160,7 +160,7 @@ def no_raw_newline(event: Event) -> Findings:
         yield event, "JSON on one line", "JSON over several lines, without a prefix on each"
 
 
-@fault("sse-pretty-printed", golden="text", trips={"sse-no-raw-newline"})
+@fault("sse-pretty-printed", golden="chat-stream", trips={"sse-no-raw-newline"})
 def pretty_printed(transcript: Transcript) -> Transcript:
     """One chunk is printed over several lines, with one prefix."""
     return edit_blocks(transcript, lambda blocks: blocks.__setitem__(1, blocks[1].replace(b",", b",\n")))
@@ -174,7 +174,7 @@ def no_bare_json(stream: ByteStream) -> Findings:
             yield _place(stream, block), "data: before the JSON", show(field.name.decode("utf-8", "replace"))
 
 
-@fault("sse-bare-json", golden="text", trips={"sse-no-bare-json"})
+@fault("sse-bare-json", golden="chat-stream", trips={"sse-no-bare-json"})
 def bare_json(transcript: Transcript) -> Transcript:
     """One chunk comes without its prefix."""
     return edit_blocks(transcript, lambda blocks: blocks.__setitem__(1, blocks[1].removeprefix(b"data: ")))
@@ -191,7 +191,7 @@ def error_in_data(stream: ByteStream) -> Findings:
             yield _place(stream, block), 'data: {"error": ...}', "a field called error"
 
 
-@fault("sse-error-field", golden="text", trips={"sse-error-in-data"})
+@fault("sse-error-field", golden="chat-stream", trips={"sse-error-in-data"})
 def error_field(transcript: Transcript) -> Transcript:
     """An error comes as a line that begins with error:."""
     return edit_blocks(transcript, lambda blocks: blocks.insert(1, b'error: {"message":"out of memory"}'))
@@ -205,7 +205,7 @@ def known_fields(stream: ByteStream) -> Findings:
             yield _place(stream, block), "data, event, id or retry", show(field.name.decode("utf-8", "replace"))
 
 
-@fault("sse-unknown-field", golden="text", trips={"sse-known-fields"})
+@fault("sse-unknown-field", golden="chat-stream", trips={"sse-known-fields"})
 def unknown_field(transcript: Transcript) -> Transcript:
     """One event has a field called meta."""
     return edit_blocks(transcript, lambda blocks: blocks.__setitem__(1, b"meta: 1\n" + blocks[1]))
@@ -219,7 +219,7 @@ def no_preamble(stream: ByteStream) -> Findings:
             yield _place(stream, block), "an event or a comment", show(field.name.decode("utf-8", "replace"))
 
 
-@fault("sse-log-line-first", golden="text", trips={"sse-no-preamble"})
+@fault("sse-log-line-first", golden="chat-stream", trips={"sse-no-preamble"})
 def log_line(transcript: Transcript) -> Transcript:
     """A log line stands before the first event."""
     return edit_blocks(transcript, lambda blocks: blocks.insert(0, b"INFO loading the model"))
@@ -232,7 +232,7 @@ def single_data_line(event: Event) -> Findings:
         yield event, "one data line", f"{event.data.count(chr(10)) + 1} data lines"
 
 
-@fault("sse-several-data-lines", golden="text", trips={"sse-single-data-line"})
+@fault("sse-several-data-lines", golden="chat-stream", trips={"sse-single-data-line"})
 def several_data_lines(transcript: Transcript) -> Transcript:
     """One chunk is spread over several data lines."""
     return edit_blocks(transcript, lambda blocks: blocks.__setitem__(1, blocks[1].replace(b',"', b',\ndata: "', 3)))
@@ -250,7 +250,7 @@ def no_empty_data(event: Event) -> Findings:
         yield event, "JSON or the marker", "empty data"
 
 
-@fault("sse-empty-data", golden="text", trips={"sse-no-empty-data"})
+@fault("sse-empty-data", golden="chat-stream", trips={"sse-no-empty-data"})
 def empty_data(transcript: Transcript) -> Transcript:
     """An event with empty data stands between two chunks."""
     return edit_blocks(transcript, lambda blocks: blocks.insert(2, b"data: "))
@@ -272,7 +272,7 @@ def no_event_without_data(stream: ByteStream) -> Findings:
             yield _place(stream, block), "data beside the event name", f"event: {show(block.name)} alone"
 
 
-@fault("sse-ping-without-data", golden="text", trips={"sse-no-event-without-data"})
+@fault("sse-ping-without-data", golden="chat-stream", trips={"sse-no-event-without-data"})
 def ping(transcript: Transcript) -> Transcript:
     """A heartbeat comes as event: ping without data."""
     return edit_blocks(transcript, lambda blocks: blocks.insert(1, b"event: ping"))
@@ -290,7 +290,7 @@ def no_retry_alone(stream: ByteStream) -> Findings:
             yield _place(stream, block), "retry: beside data, or not at all", "retry: alone"
 
 
-@fault("sse-retry-alone", golden="text", trips={"sse-no-retry-alone"})
+@fault("sse-retry-alone", golden="chat-stream", trips={"sse-no-retry-alone"})
 def retry_alone(transcript: Transcript) -> Transcript:
     """The stream begins with a block that sets the reconnection time."""
     return edit_blocks(transcript, lambda blocks: blocks.insert(0, b"retry: 3000"))
@@ -309,7 +309,7 @@ def no_id(stream: ByteStream) -> Findings:
             return
 
 
-@fault("sse-id", golden="text", trips={"sse-no-id"})
+@fault("sse-id", golden="chat-stream", trips={"sse-no-id"})
 def with_id(transcript: Transcript) -> Transcript:
     """Every event has an id."""
     return edit_blocks(
@@ -318,14 +318,15 @@ def with_id(transcript: Transcript) -> Transcript:
 
 
 @should("sse-event-unnamed", habit("EventSource hands named events to listeners of that name only"))
-def unnamed(event: Event) -> Findings:
+def unnamed(stream: DataStream) -> Findings:
     """Chat and completion events have no name; `message` is the default, `error` may name an error."""
-    name = event.raw.name
-    if name not in (None, "", "message") and not (name == "error" and event.error):
-        yield event, "no event name", show(name)
+    for event in stream.events:
+        name = event.raw.name
+        if name not in (None, "", "message") and not (name == "error" and event.error):
+            yield event, "no event name", show(name)
 
 
-@fault("sse-event-named", golden="text", trips={"sse-event-unnamed"})
+@fault("sse-event-named", golden="chat-stream", trips={"sse-event-unnamed"})
 def named(transcript: Transcript) -> Transcript:
     """One chunk comes as event: completion."""
     return edit_blocks(transcript, lambda blocks: blocks.__setitem__(1, b"event: completion\n" + blocks[1]))
@@ -338,7 +339,7 @@ def no_doubled_prefix(event: Event) -> Findings:
         yield event, "JSON or the marker", show(event.data, 30)
 
 
-@fault("sse-doubled-prefix", golden="text", trips={"sse-no-doubled-prefix"})
+@fault("sse-doubled-prefix", golden="chat-stream", trips={"sse-no-doubled-prefix"})
 def doubled_prefix(transcript: Transcript) -> Transcript:
     """One chunk has the prefix twice."""
     return edit_blocks(transcript, lambda blocks: blocks.__setitem__(1, b"data: " + blocks[1]))
@@ -355,7 +356,7 @@ def no_heartbeat(event: Event) -> Findings:
         yield event, "a comment line", show(event.data)
 
 
-@fault("sse-heartbeat-as-data", golden="text", trips={"sse-no-heartbeat-as-data"})
+@fault("sse-heartbeat-as-data", golden="chat-stream", trips={"sse-no-heartbeat-as-data"})
 def heartbeat(transcript: Transcript) -> Transcript:
     """A heartbeat comes as data: ping."""
     return edit_blocks(transcript, lambda blocks: blocks.insert(1, b"data: ping"))
@@ -370,7 +371,7 @@ def space_after_colon(stream: ByteStream) -> Findings:
             return
 
 
-@fault("sse-no-space", golden="text", trips={"sse-space-after-colon"})
+@fault("sse-no-space", golden="chat-stream", trips={"sse-space-after-colon"})
 def no_space(transcript: Transcript) -> Transcript:
     """No blank follows data:, which is legal."""
     return transcript.with_body(transcript.body().replace(b"data: ", b"data:"))
@@ -383,7 +384,7 @@ def event_size(event: Event) -> Findings:
         yield event, f"less than {MAX_EVENT} bytes", f"{size} bytes"
 
 
-@fault("sse-event-oversize", golden="text", trips={"sse-event-size"})
+@fault("sse-event-oversize", golden="chat-stream", trips={"sse-event-size"})
 def oversize(transcript: Transcript) -> Transcript:
     """One chunk has a padding of 64 KiB."""
     return replace_bytes(transcript, b"data: {", b'data: {"padding":"' + b"x" * MAX_EVENT + b'",')
@@ -402,7 +403,7 @@ def comments(stream: ByteStream) -> Findings:
         )
 
 
-@fault("sse-comment", golden="text", trips={"sse-heartbeat-comments"})
+@fault("sse-comment", golden="chat-stream", trips={"sse-heartbeat-comments"})
 def comment(transcript: Transcript) -> Transcript:
     """A comment stands alone between two events, which is legal."""
     return edit_blocks(transcript, lambda blocks: blocks.insert(1, b": keep-alive"))

@@ -16,9 +16,9 @@ from conformance.warrant import Level, breaks, bug, docs, habit, observed, schem
 CHUNK = "CreateChatCompletionStreamResponse"
 
 
-def _constant(chunks: Iterable[Chunk], key: str) -> Findings:
-    """Find the first chunk whose value differs from that of the first chunk that has the key."""
-    having = [chunk for chunk in chunks if key in chunk.value]
+def _constant(chunks: Iterable[Chunk], key: str, kind: type) -> Findings:
+    """Find the first value of the right kind that differs from the first such value."""
+    having = [chunk for chunk in chunks if isinstance(chunk.value.get(key), kind) and chunk.value[key] != ""]
     for chunk in having:
         if chunk.value[key] != having[0].value[key]:
             yield chunk.at(f"/{key}"), show(having[0].value[key]), show(chunk.value[key])
@@ -35,10 +35,10 @@ def _constant(chunks: Iterable[Chunk], key: str) -> Findings:
 )
 def id_constant(stream: IdentifiedStream) -> Findings:
     """The id is the same in every chunk of a stream, that with the usage included."""
-    yield from _constant((chunk for chunk in stream.chunks if chunk.value.get("id")), "id")
+    yield from _constant(stream.chunks, "id", str)
 
 
-@fault("chunk-id-changes", golden="text", trips={"chunk-id-constant"})
+@fault("chunk-id-changes", golden="chat-stream", trips={"chunk-id-constant"})
 def id_changes(transcript: Transcript) -> Transcript:
     """Every chunk has an id of its own."""
     return edit_chunks(
@@ -54,10 +54,10 @@ def id_changes(transcript: Transcript) -> Transcript:
 )
 def created_constant(stream: IdentifiedStream) -> Findings:
     """The time of creation is the same in every chunk of a stream."""
-    yield from _constant(stream.chunks, "created")
+    yield from _constant(stream.chunks, "created", int)
 
 
-@fault("chunk-created-moves", golden="text", trips={"chunk-created-constant"})
+@fault("chunk-created-moves", golden="chat-stream", trips={"chunk-created-constant"})
 def created_moves(transcript: Transcript) -> Transcript:
     """The last chunk was created a second later."""
     return edit_chunk(transcript, -1, lambda chunk: chunk.update(created=chunk["created"] + 1))
@@ -66,10 +66,10 @@ def created_moves(transcript: Transcript) -> Transcript:
 @should("chunk-model-constant", observed("without exception, though the name may differ from the one asked for"))
 def model_constant(stream: ChunkStream) -> Findings:
     """The model is the same in every chunk of a stream."""
-    yield from _constant(stream.chunks, "model")
+    yield from _constant(stream.chunks, "model", str)
 
 
-@fault("chunk-model-changes", golden="text", trips={"chunk-model-constant"})
+@fault("chunk-model-changes", golden="chat-stream", trips={"chunk-model-constant"})
 def model_changes(transcript: Transcript) -> Transcript:
     """The last chunk names another model."""
     return edit_chunk(transcript, -1, lambda chunk: chunk.update(model="another"))
@@ -82,10 +82,10 @@ def model_changes(transcript: Transcript) -> Transcript:
 )
 def fingerprint_constant(stream: IdentifiedStream) -> Findings:
     """The system fingerprint is the same in every chunk that has one."""
-    yield from _constant(stream.chunks, "system_fingerprint")
+    yield from _constant(stream.chunks, "system_fingerprint", str)
 
 
-@fault("chunk-fingerprint-changes", golden="text", trips={"chunk-fingerprint-constant"})
+@fault("chunk-fingerprint-changes", golden="chat-stream", trips={"chunk-fingerprint-constant"})
 def fingerprint_changes(transcript: Transcript) -> Transcript:
     """The last chunk has another fingerprint."""
     return edit_chunk(transcript, -1, lambda chunk: chunk.update(system_fingerprint="fp_other"))
@@ -106,8 +106,8 @@ def id_unique(run: Run) -> Findings:
             )
 
 
-@fault("chunk-id-reused", golden="text", trips={"chunk-id-unique"}, beside=("usage",))
+@fault("chunk-id-reused", golden="chat-stream", trips={"chunk-id-unique"}, beside=("chat-stream-usage",))
 def id_reused(transcript: Transcript) -> Transcript:
     """The stream has the id of another one."""
-    [other, *_] = IdentifiedStream.among([goldens.load("usage")])
+    [other, *_] = IdentifiedStream.among([goldens.load("chat-stream-usage")])
     return edit_chunks(transcript, lambda chunks: [chunk.update(id=other.chunks[0].value["id"]) for chunk in chunks])

@@ -31,7 +31,7 @@ def event_parses(event: Event) -> Findings:
         yield event, "one JSON text or [DONE]", f"{event.text.error}: {show(event.data)}"
 
 
-@fault("json-event-glued", golden="text", trips={"json-event-parses"})
+@fault("json-event-glued", golden="chat-stream", trips={"json-event-parses"})
 def glued(transcript: Transcript) -> Transcript:
     """Two chunks are glued together in one event."""
     return edit_blocks(
@@ -39,7 +39,7 @@ def glued(transcript: Transcript) -> Transcript:
     )
 
 
-@fault("json-event-python-repr", golden="text", trips={"json-event-parses"})
+@fault("json-event-python-repr", golden="chat-stream", trips={"json-event-parses"})
 def python_repr(transcript: Transcript) -> Transcript:
     """One chunk is written with single quotes."""
     return edit_blocks(transcript, lambda blocks: blocks.__setitem__(1, blocks[1].replace(b'"', b"'")))
@@ -58,14 +58,14 @@ def body_parses(body: JSONBody) -> Findings:
         yield body, "one JSON text", f"{body.text.error}: {show(body.transcript.body()[:60].decode(errors='replace'))}"
 
 
-@fault("json-body-html", golden="unknown-route", trips={"json-body-parses", "json-media-type"})
+@fault("json-body-html", golden="route-unknown", trips={"json-body-parses", "json-media-type"})
 def html(transcript: Transcript) -> Transcript:
     """The error is an HTML page."""
     page = b"<html><head><title>404 Not Found</title></head></html>"
     return with_header(transcript, "content-type", "text/html").with_body(page)
 
 
-@fault("json-body-plain-text", golden="malformed-json", trips={"json-body-parses", "json-media-type"})
+@fault("json-body-plain-text", golden="json-malformed", trips={"json-body-parses", "json-media-type"})
 def plain_text(transcript: Transcript) -> Transcript:
     """The error is a line of plain text."""
     return with_header(transcript, "content-type", "text/plain").with_body(b"Internal Server Error")
@@ -82,7 +82,7 @@ def numbers_finite(text: Text) -> Findings:
     yield from _oddities(text, "not-a-number", "a number")
 
 
-@fault("json-nan", golden="text", trips={"json-numbers-finite"})
+@fault("json-nan", golden="chat-stream", trips={"json-numbers-finite"})
 def nan(transcript: Transcript) -> Transcript:
     """One chunk holds NaN."""
     return replace_bytes(transcript, b"data: {", b'data: {"seconds":NaN,')
@@ -94,7 +94,7 @@ def keys_unique(text: Text) -> Findings:
     yield from _oddities(text, "duplicate-key", "each key once")
 
 
-@fault("json-duplicate-key", golden="text", trips={"json-keys-unique"})
+@fault("json-duplicate-key", golden="chat-stream", trips={"json-keys-unique"})
 def duplicate_key(transcript: Transcript) -> Transcript:
     """One chunk has a key twice."""
     return replace_bytes(transcript, b"data: {", b'data: {"seconds":1,"seconds":2,')
@@ -110,7 +110,7 @@ def no_lone_surrogate(text: Text) -> Findings:
     yield from _oddities(text, "lone-surrogate", "whole characters")
 
 
-@fault("json-lone-surrogate", golden="text", trips={"json-no-lone-surrogate"})
+@fault("json-lone-surrogate", golden="chat-stream", trips={"json-no-lone-surrogate"})
 def lone_surrogate(transcript: Transcript) -> Transcript:
     """One piece of text holds half of an emoji."""
     return edit_blocks(
@@ -124,7 +124,7 @@ def integers_safe(text: Text) -> Findings:
     yield from _oddities(text, "unsafe-integer", "at most 9007199254740991")
 
 
-@fault("json-unsafe-integer", golden="text", trips={"json-integers-safe"})
+@fault("json-unsafe-integer", golden="chat-stream", trips={"json-integers-safe"})
 def unsafe_integer(transcript: Transcript) -> Transcript:
     """One chunk holds 2^63."""
     return replace_bytes(transcript, b"data: {", b'data: {"seed":9223372036854775808,')

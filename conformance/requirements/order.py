@@ -40,7 +40,7 @@ def role_first(choice: Choice) -> Findings:
     yield from _steps(choice, "payload before role", "finish before role")
 
 
-@fault("order-role-missing", golden="text", trips={"order-role-first"})
+@fault("order-role-missing", golden="chat-stream", trips={"order-role-first"})
 def role_missing(transcript: Transcript) -> Transcript:
     """No delta has a role."""
     return edit_delta(transcript, 0, lambda delta: delta.pop("role"))
@@ -57,7 +57,7 @@ def role_once(choice: Choice) -> Findings:
     yield from _steps(choice, "role again")
 
 
-@fault("order-role-repeated", golden="text", trips={"order-role-once"})
+@fault("order-role-repeated", golden="chat-stream", trips={"order-role-once"})
 def role_repeated(transcript: Transcript) -> Transcript:
     """Every delta repeats the role."""
     return edit_chunks(
@@ -77,7 +77,7 @@ def nothing_after_finish(choice: Choice) -> Findings:
     yield from _steps(choice, "payload after finish")
 
 
-@fault("order-text-after-finish", golden="text", trips={"order-nothing-after-finish"})
+@fault("order-text-after-finish", golden="chat-stream", trips={"order-nothing-after-finish"})
 def text_after_finish(transcript: Transcript) -> Transcript:
     """The last piece of text comes after the finish reason."""
     return edit_chunks(transcript, lambda chunks: chunks.append(chunks.pop(-2)))
@@ -94,7 +94,7 @@ def finish_once(choice: Choice) -> Findings:
     yield from _steps(choice, "finish again")
 
 
-@fault("order-finish-twice", golden="text", trips={"order-finish-once"})
+@fault("order-finish-twice", golden="chat-stream", trips={"order-finish-once"})
 def finish_twice(transcript: Transcript) -> Transcript:
     """The finishing chunk comes twice."""
     return edit_chunks(transcript, lambda chunks: chunks.append(chunks[-1]))
@@ -111,7 +111,7 @@ def first_is_zero(stream: ChunkStream) -> Findings:
             return
 
 
-@fault("choice-first-is-one", golden="n", trips={"choice-first-is-zero", "choice-indices-ascend"})
+@fault("choice-first-is-one", golden="chat-stream-n", trips={"choice-first-is-zero"})
 def first_is_one(transcript: Transcript) -> Transcript:
     """The stream begins with the choice of index 1."""
     return edit_chunks(transcript, lambda chunks: chunks.insert(0, chunks.pop(1)))
@@ -137,7 +137,7 @@ def finish_delta_empty(choice: Choice) -> Findings:
         yield choice.finish, "{}", f"keys {', '.join(choice.finish.delta)}"
 
 
-@fault("order-finish-with-text", golden="text", trips={"order-finish-delta-empty"})
+@fault("order-finish-with-text", golden="chat-stream", trips={"order-finish-delta-empty"})
 def finish_with_text(transcript: Transcript) -> Transcript:
     """The finishing chunk has the last piece of text, which is legal."""
 
@@ -161,7 +161,7 @@ def content_increments(choice: Choice) -> Findings:
         text = part.content if part.content.startswith(text) and part.content else text + part.content
 
 
-@fault("order-content-cumulative", golden="text", trips={"order-content-increments"})
+@fault("order-content-cumulative", golden="chat-stream", trips={"order-content-increments"})
 def content_cumulative(transcript: Transcript) -> Transcript:
     """Each delta holds the text so far."""
 
@@ -184,7 +184,7 @@ def one_choice(stream: ChunkStream) -> Findings:
             yield chunk.at("/choices"), "one choice", f"{len(chunk.choices)} choices"
 
 
-@fault("order-two-choices-a-chunk", golden="n", trips={"order-one-choice-a-chunk"})
+@fault("order-two-choices-a-chunk", golden="chat-stream-n", trips={"order-one-choice-a-chunk"})
 def two_choices(transcript: Transcript) -> Transcript:
     """The roles of two choices come in one chunk."""
 
@@ -195,7 +195,9 @@ def two_choices(transcript: Transcript) -> Transcript:
 
 
 @fault(
-    "choice-index-gap", golden="n", trips={"choice-indices-ascend", "choice-index-below-n", "finish-for-all-choices"}
+    "choice-index-gap",
+    golden="chat-stream-n",
+    trips={"choice-indices-ascend", "choice-index-below-n", "finish-for-all-choices"},
 )
 def index_gap(transcript: Transcript) -> Transcript:
     """The second choice has the index 2."""

@@ -34,7 +34,11 @@ def _answered(transcript: Transcript) -> Transcript:
     return replace(transcript, status=200, headers=headers).with_body(STREAM)
 
 
-@fault("request-messages-not-demanded", golden="no-messages", trips={"request-messages-required", "done-not-alone"})
+@fault(
+    "request-messages-not-demanded",
+    golden="messages-missing-stream",
+    trips={"request-messages-required", "done-not-alone"},
+)
 def not_demanded(transcript: Transcript) -> Transcript:
     """A request without messages is answered by 200 and a lone marker."""
     return _answered(transcript)
@@ -51,7 +55,7 @@ def json_required(answer: WrongRequest) -> Findings:
     yield from _refused(answer, "not JSON", expected="status 400")
 
 
-@fault("request-json-not-demanded", golden="malformed-json", trips={"request-json-required", "done-not-alone"})
+@fault("request-json-not-demanded", golden="json-malformed", trips={"request-json-required", "done-not-alone"})
 def json_not_demanded(transcript: Transcript) -> Transcript:
     """Malformed JSON is answered by 200 and a lone marker."""
     return _answered(transcript)

@@ -20,7 +20,7 @@ def without_delta(reply: Reply) -> Findings:
             yield reply, "message", f"delta in choice {position}"
 
 
-@fault("reply-with-delta", golden="whole", trips={"reply-without-delta"})
+@fault("reply-with-delta", golden="chat-whole", trips={"reply-without-delta"})
 def with_delta(transcript: Transcript) -> Transcript:
     """The whole answer has a delta beside the message."""
     return edit_json(transcript, lambda body: body["choices"][0].update(delta={}))
@@ -42,7 +42,7 @@ def choices_numbered(reply: Reply) -> Findings:
         yield reply, show(list(range(n))), show(indices)
 
 
-@fault("reply-choice-repeated", golden="whole", trips={"reply-choices-numbered"})
+@fault("reply-choice-repeated", golden="chat-whole", trips={"reply-choices-numbered"})
 def choice_repeated(transcript: Transcript) -> Transcript:
     """The whole answer has its only choice twice."""
     return edit_json(transcript, lambda body: body["choices"].append(body["choices"][0]))
@@ -59,7 +59,7 @@ def without_error(reply: Reply) -> Findings:
         yield reply, "a status of 400 or more with an error", f"{reply.status} with {show(reply.value['error'])}"
 
 
-@fault("reply-error-in-200", golden="whole", trips={"reply-without-error"})
+@fault("reply-error-in-200", golden="chat-whole", trips={"reply-without-error"})
 def error_in_200(transcript: Transcript) -> Transcript:
     """An error object comes with status 200, beside the answer."""
     error = {"message": "slot lost", "type": "server_error", "param": None, "code": None}

@@ -8,7 +8,7 @@ from conformance.json_text import show
 from conformance.mutation import data, edit_blocks
 from conformance.requirement import Findings, fault, must
 from conformance.transcript import Transcript
-from conformance.views import Stream, WholeStream
+from conformance.views import DataStream, WholeStream
 from conformance.warrant import breaks, bug, docs, observed, quality
 
 MARKER = "[DONE]"
@@ -29,7 +29,7 @@ def done_sent(stream: WholeStream) -> Findings:
         yield stream.events[-1] if stream.events else stream, f"data: {MARKER} before the end of the body", "no marker"
 
 
-@fault("done-missing", golden="text", trips={"done-sent"})
+@fault("done-missing", golden="chat-stream", trips={"done-sent"})
 def no_done(transcript: Transcript) -> Transcript:
     """The stream ends without the marker."""
     return edit_blocks(transcript, list.pop)
@@ -41,20 +41,20 @@ def no_done(transcript: Transcript) -> Transcript:
     breaks("openai-python", "fails to parse a quoted or lower-case marker"),
     breaks("AI SDK", "fails to parse a marker with a blank behind it"),
 )
-def done_spelling(stream: Stream) -> Findings:
+def done_spelling(stream: DataStream) -> Findings:
     """The marker is [DONE]: upper case, unquoted, without blanks around it."""
     for event in stream.markers:
         if event.data != MARKER:
             yield event, MARKER, show(event.data)
 
 
-@fault("done-lower-case", golden="text", trips={"done-spelling"})
+@fault("done-lower-case", golden="chat-stream", trips={"done-spelling"})
 def lower_case(transcript: Transcript) -> Transcript:
     """The marker is spelt [done]."""
     return edit_blocks(transcript, lambda blocks: blocks.__setitem__(-1, b"data: [done]"))
 
 
-@fault("done-quoted", golden="text", trips={"done-spelling"})
+@fault("done-quoted", golden="chat-stream", trips={"done-spelling"})
 def quoted(transcript: Transcript) -> Transcript:
     """The marker is a JSON string."""
     return edit_blocks(transcript, lambda blocks: blocks.__setitem__(-1, b'data: "[DONE]"'))
@@ -66,13 +66,13 @@ def quoted(transcript: Transcript) -> Transcript:
     observed("exactly one marker"),
     bug("https://github.com/vllm-project/vllm/pull/378"),
 )
-def done_once(stream: Stream) -> Findings:
+def done_once(stream: DataStream) -> Findings:
     """The marker comes exactly once."""
     for event in stream.markers[1:]:
         yield event, "no second marker", show(event.data)
 
 
-@fault("done-twice", golden="text", trips={"done-once"})
+@fault("done-twice", golden="chat-stream", trips={"done-once"})
 def twice(transcript: Transcript) -> Transcript:
     """The marker comes twice."""
     return edit_blocks(transcript, lambda blocks: blocks.append(blocks[-1]))
@@ -84,7 +84,7 @@ def twice(transcript: Transcript) -> Transcript:
     breaks("openai-python", "stops at the marker and loses what follows", "loses"),
     breaks("AI SDK", "adds what follows: clients disagree on the text", "alters"),
 )
-def done_last(stream: Stream) -> Findings:
+def done_last(stream: DataStream) -> Findings:
     """No event follows the marker."""
     if stream.markers:
         after = (event for event in stream.events if event.raw.index > stream.markers[0].raw.index)
@@ -93,10 +93,16 @@ def done_last(stream: Stream) -> Findings:
                 yield event, "the end of the stream", show(event.data)
 
 
-@fault("done-then-chunk", golden="text", trips={"done-last"})
-def chunk_after_done(transcript: Transcript) -> Transcript:
+@fault("done-then-usage", golden="chat-stream-usage", trips={"done-last"})
+def usage_after_done(transcript: Transcript) -> Transcript:
+    """The usage comes after the marker."""
+    return edit_blocks(transcript, lambda blocks: blocks.insert(-1, blocks.pop()))
+
+
+@fault("done-then-text", golden="chat-stream", trips={"done-last", "order-nothing-after-finish"})
+def text_after_done(transcript: Transcript) -> Transcript:
     """The last piece of text comes after the marker."""
-    return edit_blocks(transcript, lambda blocks: blocks.insert(len(blocks), blocks[-3]))
+    return edit_blocks(transcript, lambda blocks: blocks.append(blocks[-3]))
 
 
 @must(
@@ -114,7 +120,7 @@ def done_not_alone(stream: WholeStream) -> Findings:
         yield stream.markers[0], "at least one chunk before the marker", "the marker alone"
 
 
-@fault("done-alone", golden="text", trips={"done-not-alone"})
+@fault("done-alone", golden="chat-stream", trips={"done-not-alone"})
 def done_alone(transcript: Transcript) -> Transcript:
     """The marker is all that is sent."""
     return edit_blocks(transcript, lambda blocks: blocks.__delitem__(slice(0, -1)))
@@ -125,7 +131,7 @@ def done_alone(transcript: Transcript) -> Transcript:
     breaks("openai-python", "raises at the error and loses what follows", "loses"),
     breaks("AI SDK", "goes on and appends what follows", "alters"),
 )
-def error_last(stream: Stream) -> Findings:
+def error_last(stream: DataStream) -> Findings:
     """After an error no chunk follows; the marker may."""
     if stream.errors:
         for event in stream.events:
@@ -133,7 +139,7 @@ def error_last(stream: Stream) -> Findings:
                 yield event, "the end of the stream", show(event.data)
 
 
-@fault("stream-goes-on-after-error", golden="text", trips={"stream-error-last"})
+@fault("stream-goes-on-after-error", golden="chat-stream", trips={"stream-error-last"})
 def goes_on(transcript: Transcript) -> Transcript:
     """The stream goes on after an error."""
     error = {"error": {"message": "slot lost", "type": "server_error", "param": None, "code": None}}
@@ -151,7 +157,7 @@ def not_empty(stream: WholeStream) -> Findings:
         yield stream, "at least one event", f"{len(stream.transcript.body())} bytes without an event"
 
 
-@fault("stream-empty", golden="text", trips={"stream-nonempty", "done-sent"})
+@fault("stream-empty", golden="chat-stream", trips={"stream-nonempty", "done-sent"})
 def empty(transcript: Transcript) -> Transcript:
     """The body of the stream is empty."""
     return replace(transcript, reads=())

@@ -26,7 +26,7 @@ def same_streamed(twins: Twins) -> Findings:
             yield choice, show(text), show(choice.text)
 
 
-@fault("text-blank-lost", golden="text", trips={"text-same-streamed"}, beside=("whole",))
+@fault("text-blank-lost", golden="chat-stream", trips={"text-same-streamed"}, beside=("chat-whole",))
 def blank_lost(transcript: Transcript) -> Transcript:
     """Every piece of text loses its leading blank."""
 
@@ -48,12 +48,12 @@ def no_replacement(choice: Choice) -> Findings:
     """The text holds no U+FFFD, which is what a character cut between two events becomes."""
     prompt = str(choice.stream.request.get("messages"))
     for part in choice.parts:
-        if REPLACEMENT in part.content and REPLACEMENT not in prompt:
+        if REPLACEMENT in part.content and REPLACEMENT not in prompt and part.chunk.event.is_utf_8:
             yield part, "whole characters", show(part.content)
             return
 
 
-@fault("text-character-cut", golden="unicode", trips={"text-no-replacement-character"})
+@fault("text-character-cut", golden="chat-stream-unicode", trips={"text-no-replacement-character"})
 def character_cut(transcript: Transcript) -> Transcript:
     """A character that takes several tokens comes as two replacement characters."""
     return edit_delta(transcript, 1, lambda delta: delta.update(content=delta["content"] + REPLACEMENT * 2))
@@ -75,7 +75,7 @@ def without_stop(choice: Choice) -> Findings:
             yield choice, f"nothing from {show(stop)} on", show(choice.text[-60:])
 
 
-@fault("text-with-stop-string", golden="stop", trips={"text-without-stop-string"})
+@fault("text-with-stop-string", golden="chat-stream-stop", trips={"text-without-stop-string"})
 def with_stop(transcript: Transcript) -> Transcript:
     """The stop string is sent before the answer ends."""
     stop = transcript.request.json["stop"]
@@ -96,7 +96,7 @@ def without_template(choice: Choice) -> Findings:
         yield choice, "the answer alone", show(choice.text[max(0, found.start() - 20) : found.end() + 20])
 
 
-@fault("text-with-template", golden="text", trips={"text-without-template"})
+@fault("text-with-template", golden="chat-stream", trips={"text-without-template"})
 def with_template(transcript: Transcript) -> Transcript:
     """The end-of-turn token is sent as text."""
     return edit_chunks(transcript, lambda chunks: _insert_text(chunks, "<|im_end|>"))

@@ -28,11 +28,11 @@ def _with_usage(stream: ChunkStream) -> list[Chunk]:
 )
 def sent_when_asked(stream: ChunkStream) -> Findings:
     """With stream_options.include_usage the stream has a usage object."""
-    if stream.asked_usage and stream.ended and not _with_usage(stream):
+    if stream.asked_usage and stream.ended and not any(chunk.value.get("usage") for chunk in stream.chunks):
         yield stream.chunks[-1], "a chunk with a usage object", "none before the end of the stream"
 
 
-@fault("usage-ignored", golden="usage", trips={"usage-sent-when-asked"})
+@fault("usage-ignored", golden="chat-stream-usage", trips={"usage-sent-when-asked"})
 def ignored(transcript: Transcript) -> Transcript:
     """The usage that was asked for is not sent."""
 
@@ -57,7 +57,7 @@ def own_chunk(stream: ChunkStream) -> Findings:
             yield chunk.at("/choices"), "[]", f"{len(chunk.choices)} choices beside the usage"
 
 
-@fault("usage-on-finish-chunk", golden="usage", trips={"usage-own-chunk"})
+@fault("usage-on-finish-chunk", golden="chat-stream-usage", trips={"usage-own-chunk"})
 def on_finish_chunk(transcript: Transcript) -> Transcript:
     """The usage comes on the finishing chunk."""
     return edit_chunks(transcript, lambda chunks: chunks[-2].update(usage=chunks.pop()["usage"]))
@@ -80,7 +80,7 @@ def last(stream: ChunkStream) -> Findings:
                 return
 
 
-@fault("usage-before-finish", golden="usage", trips={"usage-last"})
+@fault("usage-before-finish", golden="chat-stream-usage", trips={"usage-last"})
 def before_finish(transcript: Transcript) -> Transcript:
     """The usage comes before the finishing chunk."""
     return edit_chunks(transcript, lambda chunks: chunks.insert(-1, chunks.pop()))
@@ -98,7 +98,7 @@ def once(stream: ChunkStream) -> Findings:
         yield found[0], "one usage object", f"{len(found)} of them"
 
 
-@fault("usage-on-every-chunk", golden="usage", trips={"usage-object-once"})
+@fault("usage-on-every-chunk", golden="chat-stream-usage", trips={"usage-object-once"})
 def on_every_chunk(transcript: Transcript) -> Transcript:
     """Every chunk has a usage object."""
     return edit_chunks(transcript, lambda chunks: [chunk.update(usage=chunks[-1]["usage"]) for chunk in chunks])
@@ -119,7 +119,7 @@ def null_elsewhere(stream: ChunkStream) -> Findings:
                 return
 
 
-@fault("usage-absent-elsewhere", golden="usage", trips={"usage-null-elsewhere"})
+@fault("usage-absent-elsewhere", golden="chat-stream-usage", trips={"usage-null-elsewhere"})
 def absent_elsewhere(transcript: Transcript) -> Transcript:
     """All chunks but the last have no key usage."""
     return edit_chunks(transcript, lambda chunks: [chunk.pop("usage") for chunk in chunks[:-1]])
@@ -138,7 +138,7 @@ def not_sent_unasked(stream: ChunkStream) -> Findings:
             yield chunk.at("/usage"), "no usage", "a usage object"
 
 
-@fault("usage-unasked", golden="text", trips={"usage-unasked-not-sent"})
+@fault("usage-unasked", golden="chat-stream", trips={"usage-unasked-not-sent"})
 def unasked(transcript: Transcript) -> Transcript:
     """The finishing chunk has a usage object that was not asked for."""
     usage = {"prompt_tokens": 4, "completion_tokens": 12, "total_tokens": 16}
@@ -175,7 +175,7 @@ def total_is_sum(stream: ChunkStream) -> Findings:
     yield from _sum(stream)
 
 
-@fault("usage-total-wrong", golden="usage", trips={"usage-total-is-sum"})
+@fault("usage-total-wrong", golden="chat-stream-usage", trips={"usage-total-is-sum"})
 def total_wrong(transcript: Transcript) -> Transcript:
     """The total counts the completion twice."""
     return edit_chunk(
@@ -198,7 +198,7 @@ def within_limit(stream: ChunkStream) -> Findings:
             yield where, f"at most {limit * n} completion tokens", str(usage["completion_tokens"])
 
 
-@fault("usage-beyond-limit", golden="length", trips={"usage-within-limit"})
+@fault("usage-beyond-limit", golden="chat-stream-limit", trips={"usage-within-limit"})
 def beyond_limit(transcript: Transcript) -> Transcript:
     """The answer has ten tokens more than the limit allows."""
 
@@ -224,7 +224,7 @@ def counts_content(stream: ChunkStream) -> Findings:
             yield where, "counts above 0", f"{usage['prompt_tokens']} and {usage['completion_tokens']}"
 
 
-@fault("usage-all-zero", golden="usage", trips={"usage-counts-content"})
+@fault("usage-all-zero", golden="chat-stream-usage", trips={"usage-counts-content"})
 def all_zero(transcript: Transcript) -> Transcript:
     """All counts are 0."""
     return edit_chunk(transcript, -1, lambda chunk: chunk["usage"].update(dict.fromkeys(THREE, 0)))
@@ -241,7 +241,7 @@ def details_within(stream: ChunkStream) -> Findings:
                 yield where, f"at most {usage[f'{kind}_tokens']} {part} tokens", str(count)
 
 
-@fault("usage-details-beyond", golden="usage", trips={"usage-details-within"})
+@fault("usage-details-beyond", golden="chat-stream-usage", trips={"usage-details-within"})
 def details_beyond(transcript: Transcript) -> Transcript:
     """More tokens came from the cache than the prompt has."""
     return edit_chunk(
@@ -262,13 +262,13 @@ def reply_total_is_sum(reply: Reply) -> Findings:
     yield from _sum(reply)
 
 
-@fault("reply-usage-total-wrong", golden="whole", trips={"reply-usage-total-is-sum"})
+@fault("reply-usage-total-wrong", golden="chat-whole", trips={"reply-usage-total-is-sum"})
 def reply_total_wrong(transcript: Transcript) -> Transcript:
     """The total of a whole answer counts nothing but the prompt."""
     return edit_json(transcript, lambda body: body["usage"].update(total_tokens=body["usage"]["prompt_tokens"]))
 
 
-@fault("reply-without-usage", golden="whole", trips={"usage-in-reply"})
+@fault("reply-without-usage", golden="chat-whole", trips={"usage-in-reply"})
 def reply_without_usage(transcript: Transcript) -> Transcript:
     """A whole answer has no usage."""
     return edit_json(transcript, lambda body: body.pop("usage") and None)

@@ -16,7 +16,16 @@ from conformance.views.chunk import Chunk, ChunkStream, ErrorEvent, IdentifiedSt
 from conformance.views.instance import Instances
 from conformance.views.reply import ModelList, Reply
 from conformance.views.run import Run, Twins
-from conformance.views.stream import ByteStream, EndedStream, Event, MarkedStream, Stream, StreamHead, WholeStream
+from conformance.views.stream import (
+    ByteStream,
+    DataStream,
+    EndedStream,
+    Event,
+    MarkedStream,
+    Stream,
+    StreamHead,
+    WholeStream,
+)
 from conformance.views.text import Text
 from conformance.views.wrong_request import WrongRequest
 
@@ -27,6 +36,7 @@ __all__ = [
     "Chunk",
     "ChunkStream",
     "CompleteHead",
+    "DataStream",
     "EndedStream",
     "ErrorEvent",
     "Event",

@@ -38,6 +38,15 @@ class Event:
         """Return the event's number and bytes."""
         return Where(self.raw.index, self.raw.start, self.raw.stop)
 
+    @property
+    def is_utf_8(self) -> bool:
+        """Tell whether its bytes could be decoded as they came."""
+        try:
+            b"".join(field.value for field in self.raw.fields).decode()
+        except UnicodeDecodeError:
+            return False
+        return True
+
     @cached_property
     def is_marker(self) -> bool:
         """Tell whether this is the end marker, or means to be: a misspelt one is judged as a marker, not as JSON."""
@@ -181,13 +190,21 @@ class StreamHead(Stream):
         return not transcript.knows.isdisjoint({"headers", "head"})
 
 
-class WholeStream(EndedStream):
-    """An ended stream of an endpoint that ends its streams with the marker: chat and legacy completions."""
+class DataStream(Stream):
+    """A stream of an endpoint that sends nothing but data and the marker: chat and legacy completions."""
 
     @classmethod
     def _fits(cls, transcript: Transcript) -> bool:
         name = transcript.endpoint or endpoint(transcript.request.path)
-        return name in ("chat", "completions") and EndedStream._fits(transcript)
+        return name in ("chat", "completions") and Stream._fits(transcript)
+
+
+class WholeStream(DataStream):
+    """Such a stream that came to the end of its body without an error event."""
+
+    @classmethod
+    def _fits(cls, transcript: Transcript) -> bool:
+        return DataStream._fits(transcript) and EndedStream._fits(transcript)
 
 
 def _events(transcript: Transcript, blocks: list[sse.Event]) -> list[Event]:

@@ -1,0 +1,138 @@
+"""Tool calls over HTTP."""
+
+import json
+import re
+
+import pytest
+
+WEATHER = {
+    "type": "function",
+    "function": {
+        "name": "get_weather",
+        "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+    },
+}
+OTHER = {
+    "type": "function",
+    "function": {
+        "name": "set-timer_2",
+        "parameters": {
+            "type": "object",
+            "properties": {"minutes": {"type": "integer"}, "label": {"type": "string"}},
+            "required": ["minutes", "label"],
+        },
+    },
+}
+NOTHING = {"type": "function", "function": {"name": "ping"}}
+
+
+def named(tool):
+    return {"type": "function", "function": {"name": tool["function"]["name"]}}
+
+
+def calls_of(chunks, index=0):
+    """The tool calls of a choice, put together as a client does."""
+    calls = []
+    for chunk in chunks:
+        for choice in chunk["choices"]:
+            for fragment in choice["delta"].get("tool_calls", ()) if choice["index"] == index else ():
+                if fragment["index"] == len(calls):
+                    assert set(fragment) == {"index", "id", "type", "function"}
+                    assert fragment["type"] == "function"
+                    assert fragment["function"]["arguments"] == ""
+                    assert re.fullmatch(r"call_[A-Za-z0-9]{24}", fragment["id"])
+                    calls.append([fragment["function"]["name"], ""])
+                else:
+                    assert set(fragment) == {"index", "function"}
+                    assert set(fragment["function"]) == {"arguments"}
+                    assert fragment["index"] == len(calls) - 1
+                    calls[-1][1] += fragment["function"]["arguments"]
+    return calls
+
+
+def test_a_call_is_streamed_in_fragments(stream):
+    chunks = stream("weather", tools=[WEATHER])
+    first = chunks[0]["choices"][0]["delta"]
+    assert set(first) == {"role", "content", "tool_calls", "refusal"}
+    assert first["content"] is None
+    assert calls_of(chunks) == [["get_weather", '{"city": "Paris"}']]
+    assert len(chunks) > 4
+    assert chunks[-1]["choices"][0]["finish_reason"] == "tool_calls"
+    assert chunks[-1]["choices"][0]["delta"] == {}
+
+
+def test_a_whole_answer_has_the_same_call(ask):
+    choice = ask("weather", tools=[WEATHER]).json()["choices"][0]
+    assert choice["finish_reason"] == "tool_calls"
+    assert choice["message"]["content"] is None
+    [call] = choice["message"]["tool_calls"]
+    assert set(call) == {"id", "type", "function"}
+    assert call["function"] == {"name": "get_weather", "arguments": '{"city": "Paris"}'}
+
+
+def test_text_is_an_answer_where_no_tool_is_called(ask, stream):
+    choice = ask("hello", tools=[WEATHER]).json()["choices"][0]
+    assert choice["finish_reason"] == "stop"
+    assert "tool_calls" not in choice["message"]
+    chunks = stream("hello", tools=[WEATHER])
+    assert chunks[0]["choices"][0]["delta"] == {"role": "assistant", "content": "", "refusal": None}
+    assert calls_of(chunks) == []
+
+
+def test_a_model_that_would_call_another_tool_calls_one_that_is_offered(stream):
+    [[name, arguments]] = calls_of(stream("weather", tools=[OTHER]))
+    assert name == "set-timer_2"
+    assert set(json.loads(arguments)) == {"minutes", "label"}
+
+
+@pytest.mark.parametrize("parameters", [{"tools": [WEATHER], "tool_choice": "none"}, {"tool_choice": "none"}, {}])
+def test_without_tools_in_effect_no_call_and_no_markup_appear(ask, parameters):
+    choice = ask("weather", **parameters).json()["choices"][0]
+    assert choice["finish_reason"] == "stop"
+    assert choice["message"]["content"] == "Without a tool, nobody can look outside."
+
+
+@pytest.mark.parametrize("prompt", ["hello", "weather", "count"])
+def test_required_gives_a_call(ask, prompt):
+    choice = ask(prompt, tools=[OTHER, NOTHING], tool_choice="required").json()["choices"][0]
+    assert choice["finish_reason"] == "tool_calls"
+    for call in choice["message"]["tool_calls"]:
+        assert call["function"]["name"] in ("set-timer_2", "ping")
+        json.loads(call["function"]["arguments"])
+
+
+@pytest.mark.parametrize("tool", [WEATHER, OTHER, NOTHING])
+def test_a_named_function_is_called_and_the_answer_ends_with_stop(ask, stream, tool):
+    tools = [WEATHER, OTHER, NOTHING]
+    chunks = stream("hello", tools=tools, tool_choice=named(tool))
+    [[name, arguments]] = calls_of(chunks)
+    assert name == tool["function"]["name"]
+    assert isinstance(json.loads(arguments), dict)
+    assert chunks[-1]["choices"][0]["finish_reason"] == "stop"
+    choice = ask("hello", tools=tools, tool_choice=named(tool)).json()["choices"][0]
+    assert choice["finish_reason"] == "stop"
+    assert [call["function"]["name"] for call in choice["message"]["tool_calls"]] == [name]
+
+
+def test_a_tool_without_parameters_is_called_with_an_empty_object(stream):
+    assert calls_of(stream("hello", tools=[NOTHING], tool_choice="required"))[0] == ["ping", "{}"]
+
+
+def test_indexes_count_per_choice(stream):
+    chunks = stream("weather", tools=[WEATHER], n=2)
+    assert calls_of(chunks, 0) == calls_of(chunks, 1) == [["get_weather", '{"city": "Paris"}']]
+
+
+def test_a_call_cut_by_the_limit_ends_with_length(stream):
+    chunks = stream("weather", tools=[WEATHER], max_tokens=4)
+    assert calls_of(chunks) == [["get_weather", '{"city": ']]
+    assert chunks[-1]["choices"][0]["finish_reason"] == "length"
+
+
+def test_a_conversation_goes_on_with_the_result_of_a_tool(ask):
+    question = {"role": "user", "content": "weather"}
+    asked = ask(messages=[question], tools=[WEATHER]).json()["choices"][0]["message"]
+    result = {"role": "tool", "tool_call_id": asked["tool_calls"][0]["id"], "content": "21 degrees"}
+    answer = ask(messages=[question, asked, result], tools=[WEATHER]).json()["choices"][0]
+    assert answer["message"]["content"] == "It is sunny in the tool's answer, too."
+    assert answer["finish_reason"] == "stop"

@@ -1,0 +1,44 @@
+"""Record all goldens anew from the reference server: `python tests/zoo/record_goldens.py`.
+
+To be run when a probe, or the wire shape of the reference server, changes. Read the diff before you commit it.
+"""
+
+import asyncio
+import sys
+from pathlib import Path
+
+from conformance import goldens
+from conformance.mutation import blocks, with_blocks
+from conformance.probes import PROBES, mistakes
+from conformance.record import Recorder
+from conformance.target import parse
+from conformance.transcript import Transcript, dumps
+from conformance.views.answer import is_stream
+from reference_server.launchers import launch
+
+FOLDER = Path(goldens.__file__).parent
+REFUSED = {probe.name for probe in mistakes.PROBES}
+
+
+def one_read_an_event(transcript: Transcript) -> Transcript:
+    """Faults replace events one by one, so a golden has each in a read of its own."""
+    return with_blocks(transcript, blocks(transcript)) if is_stream(transcript) else transcript
+
+
+def main() -> int:
+    """Record, and say what was left out."""
+    with launch("reference") as server:
+        target = parse(server.url, environment={}, model="scripted")
+        transcripts = asyncio.run(Recorder(target).record(PROBES))
+    for old in FOLDER.glob("*.json"):
+        old.unlink()
+    for transcript in transcripts:
+        if (transcript.status == 200) == (transcript.probe in REFUSED):
+            sys.stderr.write(f"{transcript.probe}: status {transcript.status}, left out\n")
+        else:
+            (FOLDER / f"{transcript.probe}.json").write_text(dumps(one_read_an_event(transcript)), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
