@@ -1,5 +1,6 @@
 """A model at work: takes checked requests and starts generations in the engine."""
 
+import asyncio
 import hashlib
 import time
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from reference_server.text.answer import Answer
 from reference_server.text.hermes import OPEN
 
 _SCRIPTED_CREATED = 1_750_000_000
+_SHORT = 8192
 
 
 @dataclass(frozen=True)
@@ -44,14 +46,16 @@ class Service:
         described = f"{card.id} {card.created} {model.n_vocab} {engine.context}"
         self.fingerprint = f"fp_{hashlib.sha256(described.encode()).hexdigest()[:10]}"
 
-    def start(self, request: ChatRequest) -> Generation:
+    async def start(self, request: ChatRequest) -> Generation:
         """Begin to answer, in the running event loop; raises RequestError for what cannot be done."""
         if request.model != self.card.id:
             raise unknown_model(request.model)
         if request.n > self._engine.sequences:
             message = f"Invalid 'n': expected a value <= {self._engine.sequences}, but got {request.n}."
             raise RequestError(message, param="n", code="integer_above_max_value")
-        prompt = self._prompt(request)
+        text = self._text(request)
+        # llama.cpp's time for a text grows with its square: a long one must not hold up everybody else.
+        prompt = self._tokens(text) if len(text) < _SHORT else await asyncio.to_thread(self._tokens, text)
         answers = [
             Answer(
                 index,
@@ -84,21 +88,24 @@ class Service:
         """End all generations and give the memory back."""
         self._engine.close()
 
-    def _prompt(self, request: ChatRequest) -> list[int]:
+    def _text(self, request: ChatRequest) -> str:
         try:
             text = self._template.render(request)
         except TemplateError as error:
             raise RequestError(f"Invalid 'messages': {error}.", param="messages", code="invalid_value") from error
-        room = self._engine.context
         start = self._start_and_end[0]
-        text = text.removeprefix(start) if start else text  # the tokenizer puts it there
-        prompt = self._engine.model.tokenize(text)
-        if len(prompt) >= room:
-            message = (
-                f"This model's maximum context length is {room} tokens. However, your messages resulted in "
-                f"{len(prompt)} tokens. Please reduce the length of the messages."
-            )
-            raise RequestError(message, param="messages", code="context_length_exceeded")
+        return text.removeprefix(start) if start else text  # the tokenizer puts it there
+
+    def _tokens(self, text: str) -> list[int]:
+        """Turn the prompt into tokens, and give up early on one that is far too long."""
+        tokenize, room = self._engine.model.tokenize, self._engine.context
+        size = _SHORT
+        while size < len(text):
+            if len(tokenize(text[:size])) > room:
+                raise _too_long(room, f"more than {room}")
+            size *= 4
+        if (count := len(prompt := tokenize(text))) >= room:
+            raise _too_long(room, str(count))
         return prompt
 
     def _sampling(self, request: ChatRequest) -> Sampling:
@@ -118,6 +125,14 @@ class Service:
             logit_bias=bias,
             grammar=grammar.of(request, self._call_token),
         )
+
+
+def _too_long(room: int, count: str) -> RequestError:
+    message = (
+        f"This model's maximum context length is {room} tokens. However, your messages resulted in "
+        f"{count} tokens. Please reduce the length of the messages."
+    )
+    return RequestError(message, param="messages", code="context_length_exceeded")
 
 
 def open_service(model: Path | None, *, parallel: int, context: int) -> Service:

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Protocol
 
 from starlette.types import Receive, Scope, Send
@@ -39,7 +39,7 @@ _EVENT_STREAM = [
     (b"x-accel-buffering", b"no"),
 ]
 
-Start = Callable[[ChatRequest], Answering]
+Start = Callable[[ChatRequest], Awaitable[Answering]]
 """Begins to answer a request; raises RequestError for what cannot be done."""
 
 
@@ -54,7 +54,7 @@ class ChatCompletions:
         with contextlib.suppress(ConnectionAbortedError, GoneError):
             request = read(await read_json(scope, receive))
             identity = wire.Identity(request.model, self._fingerprint)
-            generation = self._start(request)
+            generation = await self._start(request)
             async with _cancelled_with_client(generation, receive):
                 if request.stream:
                     await _stream(Chunks(request, identity), generation, send)

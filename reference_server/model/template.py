@@ -3,11 +3,12 @@
 ROLES = ("<|user|>", "<|system|>", "<|tool|>", "<|assistant|>")
 END = "<|end|>"
 
+# Tools are written in capitals, so that a word in one of them triggers no script.
 TEMPLATE = """\
 {%- if tools %}<|system|># Tools
 You may call one or more functions. <tools>
 {%- for t in tools %}
-{{ t | tojson }}{% endfor %}
+{{ t | tojson | upper }}{% endfor %}
 </tools>
 For each function call return a json object within <tool_call></tool_call> XML tags:
 <tool_call>
