@@ -46,6 +46,16 @@ def _add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     serve.add_argument("--api-key-env", metavar="NAME", help="environment variable with the key to ask for")
     serve.set_defaults(run=_serve)
 
+    replay = commands.add_parser("replay", parents=[address], help="serve recorded answers, byte for byte")
+    replay.add_argument("files", type=Path, nargs="+", metavar="FILE", help="a transcript, or a folder of them")
+    replay.add_argument("--speed", type=_speed, default=1.0, help="times faster than recorded, inf for no pauses")
+    replay.set_defaults(run=_replay)
+
+    fault = commands.add_parser("fault", parents=[address], help="serve correct answers, one of them spoilt")
+    fault.add_argument("name", nargs="?", metavar="NAME", help="what is wrong")
+    fault.add_argument("--list", action="store_true", help="print the names of all faults, and end")
+    fault.set_defaults(run=_fault)
+
 
 def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
@@ -59,13 +69,23 @@ def _port(text: str) -> int:
     return int(text)
 
 
+def _speed(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not number > 0:
+        raise argparse.ArgumentTypeError(f"expected a number above 0, got {text!r}")
+    return number
+
+
 def _serve(options: argparse.Namespace) -> int:
     from reference_server.engine.library import MissingExtraError
     from reference_server.engine.model import ModelError
     from reference_server.listening import AddressError
 
     try:
-        from reference_server.serve import serve
+        from reference_server.serve import KeyVariableError, serve
         from reference_server.template import TemplateError
     except ImportError as error:
         return fail(MissingExtraError(error.name or str(error)))
@@ -78,6 +98,32 @@ def _serve(options: argparse.Namespace) -> int:
             context=options.context,
             key_variable=options.api_key_env,
         )
-    except (MissingExtraError, ModelError, AddressError, TemplateError) as error:
+    except (MissingExtraError, ModelError, AddressError, TemplateError, KeyVariableError) as error:
+        return fail(error)
+    return 0
+
+
+def _replay(options: argparse.Namespace) -> int:
+    from conformance.transcript import TranscriptError
+    from reference_server import replay
+    from reference_server.listening import AddressError
+
+    try:
+        replay.serve(options.files, host=options.host, port=options.port, speed=options.speed)
+    except (OSError, TranscriptError, AddressError) as error:
+        return fail(error)
+    return 0
+
+
+def _fault(options: argparse.Namespace) -> int:
+    from reference_server import faults
+    from reference_server.listening import AddressError
+
+    if options.list or not options.name:
+        print(faults.listing())  # noqa: T201 - it is the program's output
+        return 0
+    try:
+        faults.serve(options.name, host=options.host, port=options.port)
+    except (faults.UnknownFaultError, AddressError) as error:
         return fail(error)
     return 0

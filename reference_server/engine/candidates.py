@@ -1,13 +1,13 @@
 """From the logits of a row to a chosen token."""
 
 import math
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from reference_server.engine.events import Candidate
 from reference_server.engine.model import Model
+from reference_server.engine.sampling import Samplers
 
 Logits = npt.NDArray[np.float32]
 
@@ -31,19 +31,21 @@ class Candidates:
         pointer = model.api.llama_get_logits_ith(model.context, row)
         return np.ctypeslib.as_array(pointer, (model.n_vocab,))
 
-    def choose(self, logits: Logits, sampler: Any) -> int | None:
-        """Let the samplers choose, and tell them; None where a grammar and the biases leave no candidate."""
-        api, array = self._model.api, self._array
-        self._data["id"], self._data["logit"] = self._ids, logits
+    def choose(self, logits: Logits, samplers: Samplers) -> int | None:
+        """Let the samplers choose, and tell them; None where they leave no candidate."""
+        api, array, data = self._model.api, self._array, self._data
+        constraints, choice = samplers.chains
+        data["id"], data["logit"] = self._ids, logits
         array.size, array.selected, array.sorted = self._model.n_vocab, -1, False
-        api.llama_sampler_apply(sampler, array)
+        api.llama_sampler_apply(constraints, array)
+        if not math.isfinite(data["logit"].max()):
+            return None
+        api.llama_sampler_apply(choice, array)
         if array.selected < 0:
             return None
-        token, logit, _ = self._data[array.selected].tolist()
-        if not math.isfinite(logit):
-            return None  # to accept a token that the grammar forbids would abort the process
-        api.llama_sampler_accept(sampler, token)
-        return int(token)
+        token = int(data["id"][array.selected])
+        samplers.accept(token)
+        return token
 
     def logprobs(self, logits: Logits, token: int, count: int) -> tuple[float, list[Candidate]]:
         """Give the log probabilities of a token and of the likeliest ones in the model's own distribution.

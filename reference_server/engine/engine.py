@@ -14,7 +14,7 @@ from reference_server.engine.candidates import Candidates
 from reference_server.engine.events import Event, Finish, Token
 from reference_server.engine.job import Job, Listener, Part, Sequence
 from reference_server.engine.model import Model
-from reference_server.engine.sampling import Sampling, chain
+from reference_server.engine.sampling import Samplers, Sampling
 
 log = logging.getLogger(__name__)
 
@@ -67,15 +67,15 @@ class Engine:
         job = Job(prompt, listener, min(limit or room, room), top, [])
         try:
             for index in range(n):
-                sampler = chain(self._api, self.model.vocab, sampling or Sampling(), index=index, limit=job.limit)
-                job.sequences.append(Sequence(index, sampler))
+                samplers = Samplers(self._api, self.model.vocab, sampling or Sampling(), index=index, limit=job.limit)
+                job.sequences.append(Sequence(index, samplers))
             with self._lock:
                 if not self._open:
                     raise ClosedError("the engine is closed")
                 self._inbox.put(job)
         except (ValueError, ClosedError):
             for sequence in job.sequences:
-                self._api.llama_sampler_free(sequence.sampler)
+                sequence.samplers.free()
             raise
         return job
 
@@ -189,7 +189,7 @@ class Engine:
         if job.cancelled:
             return "cancelled"
         logits = self._candidates.logits(row)
-        token = self._candidates.choose(logits, sequence.sampler)
+        token = self._candidates.choose(logits, sequence.samplers)
         if token is None:
             return "error"
         if self._api.llama_vocab_is_eog(self.model.vocab, token):
@@ -208,7 +208,7 @@ class Engine:
         if sequence.number >= 0:
             self._api.llama_memory_seq_rm(self.model.memory, sequence.number, -1, -1)
             self._free.append(sequence.number)
-        self._api.llama_sampler_free(sequence.sampler)
+        sequence.samplers.free()
         self._tell(job, Finish(sequence.index, reason, sequence.produced))
 
     def _end_all(self, jobs: list[Job], reason: str) -> None:

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from reference_server.engine.events import Event
+from reference_server.engine.sampling import Samplers
 
 Listener = Callable[[Event], object]
 """Runs in the decoding thread; it ends its sequence by returning True."""
@@ -15,7 +15,7 @@ class Sequence:
     """One text in the making."""
 
     index: int
-    sampler: Any
+    samplers: Samplers
     number: int = -1
     """Its number in llama.cpp's context, once it has one."""
     token: int = -1

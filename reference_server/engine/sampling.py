@@ -1,4 +1,4 @@
-"""How a token is chosen, as llama.cpp's chain of samplers."""
+"""How a token is chosen, as llama.cpp's chains of samplers."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -32,31 +32,47 @@ class Sampling:
     grammar: Grammar | None = None
 
 
-def chain(api: Any, vocab: Any, sampling: Sampling, *, index: int, limit: int) -> Any:
-    """Build the samplers of one sequence; the caller frees them.
+class Samplers:
+    """The samplers of one sequence: first what forbids and penalises, then what chooses among the rest.
 
-    Raises GrammarError, and then leaves nothing to free.
+    They are two chains, as llama.cpp ends the process where nothing is left to choose from: the caller looks between.
     """
-    built = api.llama_sampler_chain_init(api.llama_sampler_chain_default_params())
-    for step in _steps(api, vocab, sampling, index, limit):
-        if not step:
-            api.llama_sampler_free(built)
-            raise GrammarError("llama.cpp cannot read the grammar")
-        api.llama_sampler_chain_add(built, step)  # now the chain's to free
-    return built
+
+    def __init__(self, api: Any, vocab: Any, sampling: Sampling, *, index: int, limit: int) -> None:
+        self._api = api
+        self.chains = [api.llama_sampler_chain_init(api.llama_sampler_chain_default_params()) for _ in range(2)]
+        steps = _constraints(api, vocab, sampling, limit), _choice(api, sampling, index)
+        for chain, links in zip(self.chains, steps, strict=True):
+            for link in links:
+                if not link:
+                    self.free()
+                    raise GrammarError("llama.cpp cannot read the grammar")
+                api.llama_sampler_chain_add(chain, link)  # now the chain's to free
+
+    def accept(self, token: int) -> None:
+        """Tell them what was chosen."""
+        for chain in self.chains:
+            self._api.llama_sampler_accept(chain, token)
+
+    def free(self) -> None:
+        """Give their memory back; nothing may be called afterwards."""
+        for chain in self.chains:
+            self._api.llama_sampler_free(chain)
 
 
-def _steps(api: Any, vocab: Any, sampling: Sampling, index: int, limit: int) -> Iterator[Any]:
+def _constraints(api: Any, vocab: Any, sampling: Sampling, limit: int) -> Iterator[Any]:
     n_vocab = api.llama_vocab_n_tokens(vocab)
     if sampling.logit_bias:
         bias = (api.llama_logit_bias * len(sampling.logit_bias))(*sampling.logit_bias.items())
         yield api.llama_sampler_init_logit_bias(n_vocab, len(bias), bias)
     if sampling.frequency_penalty or sampling.presence_penalty:
-        yield api.llama_sampler_init_penalties(
-            n_vocab, limit, 1.0, sampling.frequency_penalty, sampling.presence_penalty
-        )
+        frequency, presence = sampling.frequency_penalty, sampling.presence_penalty
+        yield api.llama_sampler_init_penalties(n_vocab, limit, 1.0, frequency, presence)
     if sampling.grammar:
         yield _grammar(api, vocab, sampling.grammar)
+
+
+def _choice(api: Any, sampling: Sampling, index: int) -> Iterator[Any]:
     if sampling.temperature <= 0:
         yield api.llama_sampler_init_greedy()
         return
