@@ -93,11 +93,17 @@ class Run:
         """Return how many requirements have an outcome."""
         return sum(verdict.outcome is outcome for verdict in self.verdicts.values())
 
+    def fails(self, outcome: Outcome) -> bool:
+        """Tell whether an outcome fails the run because --conformance-fail-on says so."""
+        return outcome in self.settings.fail_on
+
     def exit_code(self) -> int:
-        """Return 1 where something fails, 6 where something could not be decided, else 0."""
+        """Return 1 where something fails, 6 where something is undecided, 4 where the report is lost, else 0."""
         if any(self.count(outcome) for outcome in {Outcome.VIOLATED, *self.settings.fail_on}):
             return 1
-        return 6 if self.count(Outcome.INCONCLUSIVE) + self.count(Outcome.BROKEN) else 0
+        if self.count(Outcome.INCONCLUSIVE) + self.count(Outcome.BROKEN):
+            return 6
+        return 4 if self.trouble else 0
 
     def describe(self, verdict: Verdict) -> str:
         """Return the text of a finding."""

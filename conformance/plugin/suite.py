@@ -16,6 +16,7 @@ from conformance.requirement import REGISTRY, Requirement
 
 NODE = "conformance"
 FOLDER = Path(conformance.__file__).parent / "requirements"
+NAMED = pytest.StashKey[frozenset[str]]()  # the ids given as arguments
 
 
 class Violated(Exception):  # noqa: N818 - it is the outcome, not a mishap
@@ -31,9 +32,10 @@ class Suite(pytest.Directory):
 
     def collect(self) -> Iterable[pytest.Item]:
         """Return an item for each requirement."""
-        profile = self.config.stash[RUN].settings.profile
+        profile, named = self.config.stash[RUN].settings.profile, self.config.stash.get(NAMED, None)
         for requirement in requirements():
-            yield RequirementItem.from_parent(self, name=requirement.id, requirement=requirement, profile=profile)
+            if named is None or requirement.id in named:
+                yield RequirementItem.from_parent(self, name=requirement.id, requirement=requirement, profile=profile)
 
 
 class RequirementItem(pytest.Item):
@@ -88,12 +90,15 @@ def requirements() -> list[Requirement]:
 def aim(config: pytest.Config) -> None:
     """Make pytest collect the suite: alone where no paths were given, else besides them.
 
-    The ids that pytest prints for requirements are arguments too.
+    The ids that pytest prints for requirements are arguments too; they narrow the suite down.
     """
     if config.args_source is not config.ArgsSource.ARGS:
         config.args[:] = [str(FOLDER)]
         return
-    named = [arg for arg in config.args if arg == NODE or arg.startswith(f"{NODE}::")]
-    if not named:
-        config.args.append(str(FOLDER))
-    config.args[:] = [f"{FOLDER}{arg.removeprefix(NODE)}" if arg in named else arg for arg in config.args]
+    ours = [arg for arg in config.args if arg == NODE or arg.startswith(f"{NODE}::")]
+    named = {arg.removeprefix(f"{NODE}::") for arg in ours} - {NODE}
+    if unknown := named - {requirement.id for requirement in requirements()}:
+        raise pytest.UsageError(f"{NODE}::{min(unknown)} is no requirement: --conformance-list shows all")
+    config.args[:] = [*(arg for arg in config.args if arg not in ours), str(FOLDER)]
+    if named and NODE not in ours:
+        config.stash[NAMED] = frozenset(named)

@@ -53,6 +53,10 @@ def print_summary(reporter: pytest.TerminalReporter, run: Run) -> None:
             reporter.write(f"{count} {outcome}  ", **{COLOURS.get(outcome, "green"): True})
     reporter.write_line("")
     reporter.write_line(f"{run.requests} requests, {len(run.verdicts)} requirements, {run.seconds:.0f} s")
+    if widened := [
+        f"{run.count(outcome)} {outcome}" for outcome in Outcome if run.fails(outcome) and run.count(outcome)
+    ]:
+        reporter.write_line(f"failed by --conformance-fail-on: {', '.join(widened)}", red=True)
     if run.trouble:
         reporter.write_line(run.clean(run.trouble), red=True)
     elif run.report:
