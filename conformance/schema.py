@@ -108,9 +108,10 @@ def _attribute(error: ValidationError) -> Iterator[SchemaError]:
     rule: Any = error.validator_value
     pointer = "".join(f"/{_escape(str(part))}" for part in error.absolute_path)
     if error.validator == "required":
+        keys = f"keys {', '.join(sorted(instance))}"[:80]
         for name in rule:
             if name not in instance and (note := _resolve(schema["properties"][name]).get(KEY)):
-                yield SchemaError(note["id"], pointer, f"the key {name!r}", f"keys {', '.join(sorted(instance))}")
+                yield SchemaError(note["id"], f"{pointer}/{_escape(name)}", f"the key {name!r}", keys)
     elif KEY in schema:
         yield SchemaError(schema[KEY]["id"], pointer, _expected(error), show(error.instance))
 

@@ -4,6 +4,7 @@ from conformance.requirement import REGISTRY
 from conformance.requirements import (
     chunk,
     errors,
+    events,
     finish,
     framing,
     from_schemas,
@@ -21,7 +22,8 @@ from conformance.requirements import (
 
 FAMILIES = {
     "transport": "HTTP: status, head and message framing",
-    "framing": "Server-sent events: the lines and blocks of a stream",
+    "framing": "Server-sent events: the bytes and lines of a stream",
+    "events": "Server-sent events: the blocks of a stream",
     "termination": "How a stream ends",
     "json_texts": "JSON texts, in events and bodies",
     "chunk": "The schema of chat.completion.chunk",
@@ -41,6 +43,7 @@ FAMILIES = {
 _MODULES = (
     transport,
     framing,
+    events,
     termination,
     json_texts,
     chunk,
