@@ -42,6 +42,7 @@ def _add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     serve = commands.add_parser("serve", parents=[address], help="serve a model (the default)")
     serve.add_argument("--model", type=Path, metavar="FILE.gguf", help="a model file instead of the scripted model")
     serve.add_argument("--parallel", type=_positive, default=4, help="texts at once (default: %(default)s)")
+    serve.add_argument("--queue", type=_count, default=64, help="texts that may wait (default: %(default)s)")
     serve.add_argument("--context", type=_positive, default=4096, help="tokens a text may have (default: %(default)s)")
     serve.add_argument("--api-key-env", metavar="NAME", help="environment variable with the key to ask for")
     serve.set_defaults(run=_serve)
@@ -60,6 +61,12 @@ def _add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
 def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"expected a number from 1 on, got {text!r}")
+    return int(text)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"expected a number from 0 on, got {text!r}")
     return int(text)
 
 
@@ -96,6 +103,7 @@ def _serve(options: argparse.Namespace) -> int:
             model=options.model,
             parallel=options.parallel,
             context=options.context,
+            queue=options.queue,
             key_variable=options.api_key_env,
         )
     except (MissingExtraError, ModelError, AddressError, TemplateError, KeyVariableError) as error:

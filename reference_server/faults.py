@@ -26,6 +26,8 @@ def transcripts(name: str) -> Sequence[Transcript]:
         similar = difflib.get_close_matches(name, REGISTRY.faults, 3, 0.5)
         hint = f"did you mean {' or '.join(similar)}" if similar else "`fault --list` names them all"
         raise UnknownFaultError(f"no fault {name!r}: {hint}")
+    if fault.golden not in goldens.names():
+        raise UnknownFaultError(f"the golden {fault.golden!r} that {name} spoils is missing")
     spoilt = fault.apply(goldens.load(fault.golden))
     return [spoilt, *(goldens.load(other) for other in goldens.names() if other != fault.golden)]
 
