@@ -1,5 +1,6 @@
 """Refusals: what the server says instead of an answer."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -16,6 +17,7 @@ class RequestError(Exception):
         kind: str = "invalid_request_error",
     ) -> None:
         super().__init__(message)
+        self.headers: Mapping[str, str] = {}
         self.error = Error(message, param=param, code=code, kind=kind)
         self.status = status
 
@@ -32,6 +34,15 @@ class Error:
     def body(self) -> dict[str, dict[str, str | None]]:
         """Give the JSON document that a client gets."""
         return {"error": {"message": self.message, "type": self.kind, "param": self.param, "code": self.code}}
+
+
+class BusyError(RequestError):
+    """The queue is full; the client may come back."""
+
+    def __init__(self) -> None:
+        message = "The server is busy: its queue is full. Please try again later."
+        super().__init__(message, code="rate_limit_exceeded", status=429, kind="rate_limit_error")
+        self.headers = {"retry-after": "1"}
 
 
 def unsupported(param: str, what: str = "") -> RequestError:

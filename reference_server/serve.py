@@ -22,13 +22,15 @@ class KeyVariableError(Exception):
     """The variable that should hold the key does not."""
 
 
-def serve(*, host: str, port: int, model: Path | None, parallel: int, context: int, key_variable: str | None) -> None:
+def serve(
+    *, host: str, port: int, model: Path | None, parallel: int, context: int, queue: int, key_variable: str | None
+) -> None:
     """Serve until a signal comes; raises what `bind` and the engine raise before it listens."""
     key = None
     if key_variable and not (key := os.environ.get(key_variable)):
         raise KeyVariableError(f"the environment variable {key_variable} is not set, or is empty")
     listener = bind(host, port)
-    service = open_service(model, parallel=parallel, context=context)
+    service = open_service(model, parallel=parallel, context=context, queue=queue)
     config = uvicorn.Config(
         application(service, key),
         lifespan="off",

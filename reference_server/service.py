@@ -10,7 +10,7 @@ from reference_server import grammar
 from reference_server.chat.request import ChatRequest
 from reference_server.engine.engine import ClosedError, Engine
 from reference_server.engine.sampling import GrammarError, Sampling
-from reference_server.errors import RequestError, unknown_model
+from reference_server.errors import BusyError, RequestError, unknown_model
 from reference_server.generation import Generation
 from reference_server.template import Template, TemplateError
 from reference_server.text.answer import Answer
@@ -36,8 +36,10 @@ class ModelCard:
 class Service:
     """One model with one engine."""
 
-    def __init__(self, engine: Engine, card: ModelCard) -> None:
+    def __init__(self, engine: Engine, card: ModelCard, *, queue: int) -> None:
+        """Put an engine to work; `queue`: how many texts may wait for a place in it."""
         self.card = card
+        self._most = engine.sequences + queue
         self._engine = engine
         model = engine.model
         self._start_and_end = model.start_and_end
@@ -53,6 +55,8 @@ class Service:
         if request.n > self._engine.sequences:
             message = f"Invalid 'n': expected a value <= {self._engine.sequences}, but got {request.n}."
             raise RequestError(message, param="n", code="integer_above_max_value")
+        if self._engine.load + request.n > self._most:
+            raise BusyError
         text = self._text(request)
         # llama.cpp's time for a text grows with its square: a long one must not hold up everybody else.
         prompt = self._tokens(text) if len(text) < _SHORT else await asyncio.to_thread(self._tokens, text)
@@ -135,13 +139,13 @@ def _too_long(room: int, count: str) -> RequestError:
     return RequestError(message, param="messages", code="context_length_exceeded")
 
 
-def open_service(model: Path | None, *, parallel: int, context: int) -> Service:
+def open_service(model: Path | None, *, parallel: int, context: int, queue: int) -> Service:
     """Load a model file, or the scripted model where none is named."""
     if model is None:
         from reference_server.model import scripted_model
 
         engine = Engine(scripted_model(), sequences=parallel, context=context)
-        return Service(engine, ModelCard("scripted", _SCRIPTED_CREATED))
+        return Service(engine, ModelCard("scripted", _SCRIPTED_CREATED), queue=queue)
     engine = Engine(model, sequences=parallel, context=context)
     created = min(int(model.stat().st_mtime), int(time.time()))
-    return Service(engine, ModelCard(model.stem, created))
+    return Service(engine, ModelCard(model.stem, created), queue=queue)

@@ -39,7 +39,8 @@ class Engine:
         self._free = list(range(sequences))
         self._inbox: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._jobs: list[Job] = []  # of the decoding thread, oldest first
-        self._lock, self._open = threading.Lock(), True  # for submit against close
+        self._lock, self._open = threading.Lock(), True  # for submit against close, and for the count
+        self._load = 0
         self._thread = threading.Thread(target=self._work, name="decode", daemon=True)
         self._thread.start()
 
@@ -72,12 +73,18 @@ class Engine:
             with self._lock:
                 if not self._open:
                     raise ClosedError("the engine is closed")
+                self._load += n
                 self._inbox.put(job)
         except (ValueError, ClosedError):
             for sequence in job.sequences:
                 sequence.samplers.free()
             raise
         return job
+
+    @property
+    def load(self) -> int:
+        """Count the texts that are being made or wait for it."""
+        return self._load
 
     def close(self) -> None:
         """End all generations and give the memory back; a second call does nothing."""
@@ -209,6 +216,8 @@ class Engine:
             self._api.llama_memory_seq_rm(self.model.memory, sequence.number, -1, -1)
             self._free.append(sequence.number)
         sequence.samplers.free()
+        with self._lock:
+            self._load -= 1
         self._tell(job, Finish(sequence.index, reason, sequence.produced))
 
     def _end_all(self, jobs: list[Job], reason: str) -> None:

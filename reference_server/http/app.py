@@ -6,6 +6,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from reference_server.errors import RequestError, unknown_model
 from reference_server.http.chat import ChatCompletions
@@ -15,7 +16,7 @@ from reference_server.http.stamp import Stamp
 from reference_server.service import Service
 
 
-def application(service: Service, key: str | None = None) -> Starlette:
+def application(service: Service, key: str | None = None) -> ASGIApp:
     """Put a service behind HTTP; `key`: what requests must bear, where one is wanted."""
     card = service.card.body()
 
@@ -37,8 +38,8 @@ def application(service: Service, key: str | None = None) -> Starlette:
             Route("/v1/models/{id:path}", model),
             Route("/health", health),
         ],
-        middleware=[Middleware(Stamp), *([Middleware(KeyCheck, key)] if key else [])],
+        middleware=[Middleware(KeyCheck, key)] if key else [],
         exception_handlers={RequestError: request_error, HTTPException: http_error, Exception: server_error},
     )
     app.router.redirect_slashes = False
-    return app
+    return Stamp(app)  # outermost, so that answers to our own faults bear an id too

@@ -1,6 +1,5 @@
 """Error responses: JSON in OpenAI's shape, whatever went wrong."""
 
-import logging
 from collections.abc import Mapping
 
 from starlette.exceptions import HTTPException
@@ -8,8 +7,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from reference_server.errors import RequestError
-
-log = logging.getLogger(__name__)
 
 
 def refusal(error: RequestError, headers: Mapping[str, str] | None = None) -> JSONResponse:
@@ -20,7 +17,7 @@ def refusal(error: RequestError, headers: Mapping[str, str] | None = None) -> JS
 async def request_error(_: Request, error: Exception) -> Response:
     """Answer a request that was refused."""
     assert isinstance(error, RequestError)
-    return refusal(error)
+    return refusal(error, error.headers)
 
 
 async def http_error(request: Request, error: Exception) -> Response:
@@ -33,7 +30,6 @@ async def http_error(request: Request, error: Exception) -> Response:
     return refusal(RequestError(message, code=code, status=error.status_code), error.headers)
 
 
-async def server_error(_: Request, error: Exception) -> Response:
-    """Answer a request that uncovered a fault of ours, without telling its inside."""
-    log.error("a request has failed", exc_info=error)
+async def server_error(_: Request, __: Exception) -> Response:
+    """Answer a request that uncovered a fault of ours, without telling its inside; uvicorn logs it."""
     return refusal(RequestError("The server had an error.", status=500, kind="server_error"))
