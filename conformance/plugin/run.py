@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,6 +22,8 @@ from conformance.record import Recorder
 from conformance.requirement import Requirement
 from conformance.target import Target, TargetError
 from conformance.transcript import Transcript
+
+Progress = Callable[[int, int], None]
 
 INTERRUPTED = "not sent or not answered: the run was interrupted"
 CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"}
@@ -41,7 +44,6 @@ class Run:
     started: str = ""
     _begun: float = 0.0
     _probes: list[Probe] = field(default_factory=list)
-    _recorder: Recorder | None = None
     _stack: ExitStack = field(default_factory=ExitStack)
 
     @property
@@ -68,11 +70,15 @@ class Run:
         self._keep(found)
         return self._probes
 
-    def record(self) -> None:
+    def record(self, progress: Progress) -> None:
         """Send what was not sent yet, and judge. An interruption leaves what was recorded by then."""
         assert self.target is not None
-        recorder = Recorder(self.target, self.settings.limits, self._take, requests=self.requests)
-        self._recorder = recorder
+
+        def take(transcript: Transcript) -> None:
+            self._take(transcript)
+            progress(len(self.transcripts), len(self._probes))
+
+        recorder = Recorder(self.target, self.settings.limits, take, requests=self.requests)
         left = [probe for probe in self._probes if probe.name not in self.transcripts]
         try:
             asyncio.run(recorder.record(left))

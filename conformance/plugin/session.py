@@ -62,7 +62,7 @@ class Hooks:
         check_folder(self.run.settings.folder)
         probes = self.run.prepare(session.config, selected)
         terminal.print_header(session.config, self.run, probes)
-        self.run.record()
+        self.run.record(terminal.progress(session.config))
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -75,7 +75,7 @@ class Hooks:
         self.failed += report.failed
         if report.skipped and isinstance(report.longrepr, tuple):
             # without a line: the reason says it all, and terminals and JUnit take it so
-            report.longrepr = (NODE, None, report.longrepr[2].removeprefix("Skipped: "))  # type: ignore[assignment]
+            report.longrepr = (report.nodeid, None, report.longrepr[2].removeprefix("Skipped: "))  # type: ignore[assignment]
         if call.when == "call" and item.verdict and item.verdict.outcome is Outcome.ADVISED:
             text = self.run.describe(item.verdict)
             report.advice = text  # type: ignore[attr-defined] # carried to the terminal

@@ -61,7 +61,7 @@ def read_settings(config: pytest.Config) -> Settings:
     option = config.option
     if option.target_url and option.target:
         raise pytest.UsageError("--target-url and --target are two targets: name one")
-    if getattr(option, "numprocesses", None) or hasattr(config, "workerinput"):
+    if getattr(option, "numprocesses", None) or getattr(option, "tx", None) or hasattr(config, "workerinput"):
         raise pytest.UsageError("a conformance run records once and judges at once: leave out -n")
     settings = Settings(
         url=option.target_url or "",

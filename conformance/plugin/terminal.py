@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from conformance.judge import Outcome
-from conformance.plugin.run import Run
+from conformance.plugin.run import Progress, Run
 from conformance.probe import Probe
 
 COLOURS = {
@@ -30,6 +30,17 @@ def print_header(config: pytest.Config, run: Run, probes: Sequence[Probe]) -> No
         f"conformance: {name}{run.target.label}, model {run.clean(run.target.model)}, profile "
         f"{run.settings.profile.name}, {len(run.selected)} requirements, {len(probes)} probes"
     )
+
+
+def progress(config: pytest.Config) -> Progress:
+    """Return what shows on a terminal, and only there, how many answers are in."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+
+    def show(done: int, total: int) -> None:
+        if reporter is not None and reporter.isatty and config.option.verbose >= 0:
+            reporter.rewrite(f"recorded {done} of {total}" if done < total else "", erase=True)
+
+    return show
 
 
 def print_advice(reporter: pytest.TerminalReporter) -> None:

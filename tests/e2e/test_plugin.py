@@ -204,6 +204,19 @@ def test_without_a_target_the_plugin_is_not_there(project):
     assert not (result.folder / "conformance-report").exists()
 
 
+def test_without_a_target_nothing_heavy_is_imported(project):
+    project.write(
+        conftest="""
+import sys
+
+def pytest_sessionfinish():
+    heavy = {"httpx", "jsonschema", "asyncio", "openai", "jinja2", "conformance.transcript", "reference_server"}
+    print("LOADED", sorted(heavy & sys.modules.keys()))
+"""
+    )
+    assert "LOADED []" in project.pytest("-s", code=5).output
+
+
 def test_a_target_alone_leaves_the_users_tests_out(project, good):
     project.write(test_mine=MINE, conftest="import warnings\n")
     (project.folder / "pytest.ini").write_text(
@@ -244,18 +257,18 @@ def test_secrets_are_sent_and_never_written(project):
 
     with serve(echo) as server:
         result = project.pytest(
-            f"{url(server)}?sig=hidden-in-query",
+            f"{url(server)}?sig=zebra-in-query",
             "--target-api-key-env=MY_KEY",
             "--target-header=X-Mine: env:MINE",
             "-rA",
-            MY_KEY="sk-hidden-key",
-            MINE="hidden-in-header",
+            MY_KEY="sk-zebra-key",
+            MINE="zebra-in-header",
         )
-    assert server.seen[0].headers["x-mine"] == "hidden-in-header"
-    assert server.seen[-1].target.endswith("sig=hidden-in-query")
+    assert server.seen[0].headers["x-mine"] == "zebra-in-header"
+    assert server.seen[-1].target.endswith("sig=zebra-in-query")
     assert result.code == 1
     files = [path for path in (result.folder / "conformance-report").rglob("*") if path.is_file()]
     assert len(files) > len(PROBES) / 2
-    assert "hidden" not in result.output
+    assert "zebra" not in result.output
     for path in files:
-        assert "hidden" not in path.read_text(), path
+        assert "zebra" not in path.read_text(), path
