@@ -205,6 +205,7 @@ def test_without_a_target_the_plugin_is_not_there(project):
 
 
 def test_without_a_target_nothing_heavy_is_imported(project):
+    project.plugins = ()
     project.write(
         conftest="""
 import sys
