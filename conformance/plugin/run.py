@@ -157,7 +157,9 @@ class Run:
         try:
             server = self._stack.enter_context(launch(self.settings.launch, command=self.settings.command))
         except LaunchError as error:
-            raise pytest.UsageError(f"--target={self.settings.launch}: {error}") from None
+            raise pytest.UsageError(
+                self.clean(f"--target={self.settings.launch}: {' '.join(str(error).split())}")
+            ) from None
         url: str = server.url
         return url
 
