@@ -13,7 +13,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from conformance.report.escape import ESCAPED, visible
-from conformance.report.page import SIGNS, bars, facts, families, headline
+from conformance.report.page import SIGNS, bars, facts, families, headline, urgent
 from conformance.report.panel import panels
 from conformance.transcript import Transcript
 
@@ -21,6 +21,7 @@ from conformance.transcript import Transcript
 def render(document: Mapping[str, Any], transcripts: Sequence[Transcript]) -> str:
     """Return the page; the transcripts are those of the document, in its order."""
     by_file = {entry["file"]: t for entry, t in zip(document["transcripts"], transcripts, strict=True)}
+    grouped = families(document, by_file)
     style, script = _asset("report.css"), _asset("report.js")
     # Only our own style and script, told by their hashes: whatever else got in would not run.
     policy = f"default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'; style-src {_hash(style)}"
@@ -33,7 +34,8 @@ def render(document: Mapping[str, Any], transcripts: Sequence[Transcript]) -> st
             facts=facts(document),
             counts=[(outcome, SIGNS[outcome], document["counts"].get(outcome, 0)) for outcome in SIGNS],
             bars=bars(document["verdicts"]),
-            families=families(document, by_file),
+            families=grouped,
+            urgent=urgent(grouped),
             panels=panels(document, transcripts),
             signs=SIGNS,
             policy=f"{policy}; script-src {_hash(script)}",

@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import Literal
 
 from conformance.report.document import is_stream
 from conformance.report.escape import visible_bytes
@@ -14,17 +15,24 @@ from conformance.transcript import Transcript
 
 MOST_EVENTS = 200  # of one transcript
 MOST_OF_EVENT, MOST_OF_BODY = 700, 6_000  # bytes shown
-OVERHEAD = 170  # bytes that an event costs beside its text
+LEAST_SAME = 40  # bytes that two events must share before that is shown
+OVERHEAD = 190  # bytes that an event costs beside its text
+
+
+Kind = Literal["plain", "same", "mark"]
 
 
 @dataclass(frozen=True)
 class Line:
-    """An event with all bytes since the one before, or a gap of `skipped` events that are not shown."""
+    """An event with all bytes since the one before, or a gap of `skipped` events that are not shown.
+
+    Of the pieces of its text, `same` is what the event before has too, and `mark` is what a finding points at.
+    """
 
     number: int | None = None
     offset: int = 0
     at: float | None = None
-    pieces: tuple[tuple[str, bool], ...] = ()
+    pieces: tuple[tuple[str, Kind], ...] = ()
     left_out: int = 0
     requirements: tuple[str, ...] = ()
     skipped: int = 0
@@ -82,7 +90,8 @@ def lines(transcript: Transcript, spots: Sequence[Spot], *, budget: int) -> tupl
         if index > before + 1:
             shown.append(Line(skipped=index - before - 1))
         if index < len(regions):
-            shown.append(_line(body, regions[index], found.get(index, ()), times, most))
+            same = _same(body, regions[index - 1], regions[index]) if index else (0, 0)
+            shown.append(_line(body, regions[index], found.get(index, ()), times, most, same))
         before = index
     return shown, used
 
@@ -116,27 +125,54 @@ def _choose(regions: Sequence[_Region], found: Mapping[int, object], budget: int
     return sorted(chosen), used
 
 
-def _line(body: bytes, region: _Region, spots: Sequence[Spot], times: Clock, most: int) -> Line:
+def _same(body: bytes, before: _Region, region: _Region) -> tuple[int, int]:
+    """Return how many bytes at the beginning and at the end of an event are those of the one before."""
+    last = body[before.start : before.stop][:MOST_OF_EVENT]
+    this = body[region.start : region.stop][:MOST_OF_EVENT]
+    if len(body[region.start : region.stop]) != len(this) or len(last) != before.stop - before.start:
+        return 0, 0
+    head, tail = _common(last, this), _common(last[::-1], this[::-1])
+    # Whole values are told apart, not their letters: what is shared ends at a mark of JSON.
+    head = max(this[:head].rfind(mark) for mark in b"{[:,") + 1
+    tail = min(tail, len(this) - head, len(last) - head)
+    tail -= min((at for mark in b'"}],\n' if (at := this[len(this) - tail :].find(mark)) >= 0), default=tail)
+    return (head, tail) if head + tail >= LEAST_SAME and head < len(this) else (0, 0)
+
+
+def _common(one: bytes, other: bytes) -> int:
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((i for i, (a, b) in pairs if a != b), min(len(one), len(other)))
+
+
+def _line(body: bytes, region: _Region, spots: Sequence[Spot], times: Clock, most: int, same: tuple[int, int]) -> Line:
     stop = min(region.stop, region.start + most)
+    inner = range(region.start + same[0], stop - same[1])
     return Line(
         number=region.number,
         offset=region.start,
         at=times.at(region.stop - 1),
-        pieces=tuple(_pieces(body, region.start, stop, spots)),
+        pieces=tuple(_pieces(body, region.start, stop, spots, inner)),
         left_out=region.stop - stop,
         requirements=tuple(dict.fromkeys(spot.requirement for spot in spots)),
     )
 
 
-def _pieces(body: bytes, start: int, stop: int, spots: Iterable[Spot]) -> Iterator[tuple[str, bool]]:
-    """Yield the text between two offsets in pieces, each marked or not; of spots that overlap the first counts."""
+def _pieces(body: bytes, start: int, stop: int, spots: Iterable[Spot], inner: range) -> Iterator[tuple[str, Kind]]:
+    """Yield the text between two offsets in pieces; of spots that overlap the first counts."""
     at = start
     for spot in sorted(spots, key=lambda spot: (spot.start, -spot.stop)):
         first, last = max(spot.start, at), min(spot.stop, stop)
         if first < last:
-            if at < first:
-                yield visible_bytes(body[at:first]), False
-            yield visible_bytes(body[first:last]), True
+            yield from _unmarked(body, at, first, inner)
+            yield visible_bytes(body[first:last]), "mark"
             at = last
-    if at < stop:
-        yield visible_bytes(body[at:stop]), False
+    yield from _unmarked(body, at, stop, inner)
+
+
+def _unmarked(body: bytes, start: int, stop: int, inner: range) -> Iterator[tuple[str, Kind]]:
+    cuts: list[tuple[int, int, Kind]] = [
+        (start, min(stop, inner.start), "same"),
+        (max(start, inner.start), min(stop, inner.stop), "plain"),
+        (max(start, inner.stop), stop, "same"),
+    ]
+    yield from ((visible_bytes(body[first:last]), kind) for first, last, kind in cuts if first < last)

@@ -86,7 +86,12 @@ def families(document: Mapping[str, Any], transcripts: Mapping[str, Transcript])
         findings = tuple(_found(finding, transcripts, base_url) for finding in verdict["findings"][:SHOWN])
         row = Row(verdict, SIGNS[verdict["outcome"]], findings, len(verdict["findings"]) - len(findings))
         grouped.setdefault(verdict["family"], []).append(row)
-    return [Family(name, tuple(rows)) for name, rows in grouped.items()]
+    return [Family(name.replace("_", " "), tuple(rows)) for name, rows in grouped.items()]
+
+
+def urgent(families: Sequence[Family]) -> list[Row]:
+    """Return what is to be fixed first."""
+    return [row for family in families for row in family.rows if row.verdict["outcome"] in FAILING]
 
 
 def bars(verdicts: Sequence[Mapping[str, Any]]) -> list[Bar]:
