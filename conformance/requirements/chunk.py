@@ -108,9 +108,9 @@ def empty_choices(transcript: Transcript) -> Transcript:
 )
 def index_below_n(choice: Choice) -> Findings:
     """The index of a choice is less than the number of choices asked for."""
-    n = choice.stream.request.get("n", 1) if choice.stream.request else None
-    if choice.index < 0 or (isinstance(n, int) and choice.index >= n):
-        yield choice.parts[0], f"less than {n}", str(choice.index)
+    n = choice.stream.n
+    if choice.index < 0 or (n and choice.index >= n):
+        yield choice.parts[0], f"0 to {n - 1}" if n else "0 or more", str(choice.index)
 
 
 @fault("choice-index-from-one", golden="chat-stream", trips={"choice-index-below-n", "choice-first-is-zero"})

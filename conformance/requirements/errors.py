@@ -9,8 +9,9 @@ from conformance.json_text import parse_bytes, show
 from conformance.mutation import data, edit_blocks, edit_json, with_header
 from conformance.requirement import Findings, fault, must, should
 from conformance.transcript import Transcript
-from conformance.views import Answer, ErrorEvent, Failure, WrongRequest
+from conformance.views import ErrorEvent, FailedAnswer, Failure
 from conformance.views.answer import is_stream
+from conformance.views.wrong_request import Invalid, UnknownModel, UnknownRoute, WithoutMessages, WrongRequest
 from conformance.warrant import breaks, bug, docs, observed, quality, rfc, schema
 
 CODES = "error-codes"
@@ -39,9 +40,9 @@ def internal_error(transcript: Transcript) -> Transcript:
 
 
 @should("error-status-400", docs(CODES, "the API answers 400"), observed("400 for every invalid request"))
-def status_400(answer: WrongRequest) -> Findings:
+def status_400(answer: Invalid) -> Findings:
     """A request that is invalid is refused by 400, not by another 4xx such as 422."""
-    if answer.wrong in ("messages missing", "messages empty", "not JSON") and answer.refused and answer.status != 400:
+    if answer.refused and answer.status != 400:
         yield answer, "400", str(answer.status)
 
 
@@ -52,9 +53,9 @@ def unprocessable(transcript: Transcript) -> Transcript:
 
 
 @must("error-404-for-unknown-route", rfc(9110, "15.5.5"), needs="unknown")
-def unknown_route(answer: WrongRequest) -> Findings:
+def unknown_route(answer: UnknownRoute) -> Findings:
     """An unknown path is answered by 404."""
-    if answer.wrong == "unknown route" and answer.status not in (404, 401, 403):
+    if answer.status not in (404, 401, 403):
         yield answer, "404", str(answer.status)
 
 
@@ -65,9 +66,9 @@ def found(transcript: Transcript) -> Transcript:
 
 
 @should("error-404-for-unknown-model", docs(CODES, "the model does not exist"), observed("404, model_not_found"))
-def unknown_model(answer: WrongRequest) -> Findings:
+def unknown_model(answer: UnknownModel) -> Findings:
     """An unknown model is answered by 404 or 400; a server of one model may take any name."""
-    if answer.wrong == "unknown model" and answer.refused and answer.status not in (400, 404):
+    if answer.refused and answer.status not in (400, 404):
         yield answer, "404", str(answer.status)
 
 
@@ -83,9 +84,9 @@ def wrong_status(transcript: Transcript) -> Transcript:
     breaks("openai-node", "loses the message", "loses"),
     bug("https://github.com/vllm-project/guidellm/issues/743"),
 )
-def no_stream(answer: Answer) -> Findings:
+def no_stream(answer: FailedAnswer) -> Findings:
     """A failure known before the first token is no stream, even if stream: true was asked."""
-    if answer.status >= 400 and is_stream(answer.transcript):
+    if is_stream(answer.transcript):
         yield answer, "a JSON body", "server-sent events"
 
 
@@ -164,11 +165,10 @@ def none_text(transcript: Transcript) -> Transcript:
 
 
 @should("error-names-the-field", observed("param names the field at fault"), schema("Error.param", 38249))
-def names_field(answer: WrongRequest) -> Findings:
+def names_field(answer: WithoutMessages) -> Findings:
     """An error about a missing field names it, in param or in the message."""
     error = value.get("error") if isinstance(value := parse_bytes(answer.transcript.body()).value, dict) else None
-    explained = answer.wrong == "messages missing" and answer.refused and isinstance(error, dict)
-    if explained and error and "messages" not in f"{error.get('param')} {error.get('message')}":
+    if answer.refused and isinstance(error, dict) and "messages" not in f"{error.get('param')} {error.get('message')}":
         yield answer, "messages, in param or message", show(error)
 
 

@@ -7,7 +7,7 @@ from conformance.json_text import show
 from conformance.mutation import edit_blocks, replace_bytes
 from conformance.requirement import Findings, fault, must, observe, should
 from conformance.transcript import Transcript
-from conformance.views import ByteStream, DataStream, Event
+from conformance.views import ByteStream, DataStream, EndedByteStream, Event
 from conformance.warrant import Level, breaks, bug, habit, observed, whatwg
 
 EVERYBODY = "openai-python, openai-node, AI SDK, LangChain"
@@ -42,10 +42,9 @@ def single_newline(transcript: Transcript) -> Transcript:
     breaks("openai-node", "loses the finish reason and raises", "loses"),
     bug("https://github.com/darshi1337/apogee/pull/139"),
 )
-def last_complete(stream: ByteStream) -> Findings:
+def last_complete(stream: EndedByteStream) -> Findings:
     """The last event too is ended by a blank line."""
-    known = "ending" in stream.transcript.knows and stream.transcript.ending.kind == "eof"
-    if known and stream.blocks and not stream.blocks[-1].complete and not stream.errors:
+    if stream.blocks and not stream.blocks[-1].complete:
         yield _place(stream, stream.blocks[-1]), "a blank line", "the end of the body"
 
 

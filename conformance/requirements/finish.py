@@ -7,7 +7,7 @@ from typing import Any
 from conformance.mutation import edit_chunk, edit_chunks
 from conformance.requirement import Findings, fault, must, should
 from conformance.transcript import Transcript
-from conformance.views import Choice, ChunkStream
+from conformance.views import Choice, EndedChoice, FinishedChoice, LimitedUsage, ManyChoices
 from conformance.warrant import breaks, bug, docs, observed
 
 FINISH = "chat-streaming"
@@ -22,9 +22,9 @@ FINISH = "chat-streaming"
     bug("https://github.com/sgl-project/sglang/issues/4550"),
     bug("https://github.com/waybarrios/vllm-mlx/issues/628"),
 )
-def finish_sent(choice: Choice) -> Findings:
+def finish_sent(choice: EndedChoice) -> Findings:
     """Each choice of a stream that ended without an error has a finish reason."""
-    if choice.stream.ended and not choice.finish:
+    if not choice.finish:
         yield choice, "a finish reason", "none before the end of the stream"
 
 
@@ -41,13 +41,12 @@ def finish_missing(transcript: Transcript) -> Transcript:
     bug("https://github.com/abetlen/llama-cpp-python/issues/1906"),
     needs="n stream",
 )
-def all_choices(stream: ChunkStream) -> Findings:
+def all_choices(stream: ManyChoices) -> Findings:
     """A stream has as many choices as were asked for."""
-    n = stream.request.get("n")
-    if isinstance(n, int) and n > 1 and stream.ended:
-        indices = {choice.index for choice in Choice.among([stream.transcript])}
-        if missing := set(range(n)) - indices:
-            yield stream.chunks[-1], f"choices 0 to {n - 1}", f"none with index {', '.join(map(str, sorted(missing)))}"
+    missing = set(range(stream.n)) - {choice.index for choice in Choice.among([stream.transcript])}
+    if missing:
+        numbers = ", ".join(map(str, sorted(missing)[:9]))
+        yield stream.chunks[-1], f"choices 0 to {stream.n - 1}", f"none with index {numbers}"
 
 
 @fault("finish-n-ignored", golden="chat-stream-n", trips={"finish-for-all-choices"})
@@ -67,19 +66,16 @@ def n_ignored(transcript: Transcript) -> Transcript:
     bug("https://github.com/kserve/kserve/pull/3659"),
     needs="limit stream",
 )
-def length_at_limit(stream: ChunkStream) -> Findings:
+def length_at_limit(usage: LimitedUsage) -> Findings:
     """The finish reason is length where the token limit ended the answer.
 
     An answer of exactly as many tokens as the limit allows may have ended by itself, hence this is advice only.
     """
-    limit = stream.request.get("max_completion_tokens", stream.request.get("max_tokens"))
-    choices = list(Choice.among([stream.transcript]))
-    tokens = [chunk.usage.get("completion_tokens") for chunk in stream.chunks if chunk.usage]
-    if not (isinstance(limit, int) and limit > 0 and len(choices) == 1 and tokens and choices[0].finish):
-        return
-    finish = choices[0].finish
-    if tokens[-1] == limit and finish.finish_reason == "stop" and not stream.request.get("stop"):
-        yield finish, "length", f"stop, at {tokens[-1]} of at most {limit} tokens"
+    choices = list(FinishedChoice.among([usage.transcript]))
+    stream = choices[0].stream if len(choices) == 1 else None
+    finish = choices[0].finish if stream else None
+    if stream and finish and not stream.stops and usage.completion == stream.limit and finish.finish_reason == "stop":
+        yield finish, "length", f"stop, at {usage.completion} of at most {stream.limit} tokens"
 
 
 @fault("finish-stop-at-limit", golden="chat-stream-limit", trips={"finish-length-at-limit"})

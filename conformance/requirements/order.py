@@ -7,7 +7,7 @@ from typing import Any
 from conformance.mutation import edit_chunks, edit_delta
 from conformance.requirement import Findings, fault, must, observe, should
 from conformance.transcript import Transcript
-from conformance.views import Choice, ChunkStream
+from conformance.views import Choice, ChunkStream, FinishedChoice, SpokenChoice
 from conformance.warrant import breaks, bug, observed
 
 SHORTEST_REPEAT = 8  # characters of text before a delta that begins with all of it is no coincidence
@@ -72,7 +72,7 @@ def role_repeated(transcript: Transcript) -> Transcript:
     breaks("openai-python stream()", "says that the content is done too early", "alters"),
     bug("https://github.com/diegosouzapw/OmniRoute/pull/3422"),
 )
-def nothing_after_finish(choice: Choice) -> Findings:
+def nothing_after_finish(choice: FinishedChoice) -> Findings:
     """No content, refusal or tool call follows the finish reason of its choice."""
     yield from _steps(choice, "payload after finish")
 
@@ -89,7 +89,7 @@ def text_after_finish(transcript: Transcript) -> Transcript:
     breaks("LangChain", "the finish reason becomes stopstop", "alters"),
     bug("https://github.com/sgl-project/sglang/pull/8417"),
 )
-def finish_once(choice: Choice) -> Findings:
+def finish_once(choice: FinishedChoice) -> Findings:
     """Each choice has one finish reason, not several."""
     yield from _steps(choice, "finish again")
 
@@ -131,7 +131,7 @@ def indices_ascend(stream: ChunkStream) -> Findings:
 
 
 @observe("order-finish-delta-empty", observed("the finishing chunk has delta {}"))
-def finish_delta_empty(choice: Choice) -> Findings:
+def finish_delta_empty(choice: FinishedChoice) -> Findings:
     """The finishing chunk has an empty delta; content in it is legal."""
     if choice.finish and choice.finish.delta:
         yield choice.finish, "{}", f"keys {', '.join(choice.finish.delta)}"
@@ -149,7 +149,7 @@ def finish_with_text(transcript: Transcript) -> Transcript:
 
 
 @must("order-content-increments", breaks("openai-python, openai-node, AI SDK, LangChain", "repeat the text", "alters"))
-def content_increments(choice: Choice) -> Findings:
+def content_increments(choice: SpokenChoice) -> Findings:
     """The content of a delta is what is new, not the text so far."""
     text, repeats = "", 0
     for part in choice.parts:

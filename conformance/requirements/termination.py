@@ -8,7 +8,7 @@ from conformance.json_text import show
 from conformance.mutation import data, edit_blocks
 from conformance.requirement import Findings, fault, must
 from conformance.transcript import Transcript
-from conformance.views import DataStream, WholeStream
+from conformance.views import ErrorEvent, MarkedStream, WholeStream
 from conformance.warrant import breaks, bug, docs, observed, quality
 
 MARKER = "[DONE]"
@@ -41,7 +41,7 @@ def no_done(transcript: Transcript) -> Transcript:
     breaks("openai-python", "fails to parse a quoted or lower-case marker"),
     breaks("AI SDK", "fails to parse a marker with a blank behind it"),
 )
-def done_spelling(stream: DataStream) -> Findings:
+def done_spelling(stream: MarkedStream) -> Findings:
     """The marker is [DONE]: upper case, unquoted, without blanks around it."""
     for event in stream.markers:
         if event.data != MARKER:
@@ -66,7 +66,7 @@ def quoted(transcript: Transcript) -> Transcript:
     observed("exactly one marker"),
     bug("https://github.com/vllm-project/vllm/pull/378"),
 )
-def done_once(stream: DataStream) -> Findings:
+def done_once(stream: MarkedStream) -> Findings:
     """The marker comes exactly once."""
     for event in stream.markers[1:]:
         yield event, "no second marker", show(event.data)
@@ -84,13 +84,11 @@ def twice(transcript: Transcript) -> Transcript:
     breaks("openai-python", "stops at the marker and loses what follows", "loses"),
     breaks("AI SDK", "adds what follows: clients disagree on the text", "alters"),
 )
-def done_last(stream: DataStream) -> Findings:
+def done_last(stream: MarkedStream) -> Findings:
     """No event follows the marker."""
-    if stream.markers:
-        after = (event for event in stream.events if event.raw.index > stream.markers[0].raw.index)
-        for event in after:
-            if not event.is_marker:
-                yield event, "the end of the stream", show(event.data)
+    for event in stream.events:
+        if event.raw.index > stream.markers[0].raw.index and not event.is_marker:
+            yield event, "the end of the stream", show(event.data)
 
 
 @fault("done-then-usage", golden="chat-stream-usage", trips={"done-last"})
@@ -131,12 +129,11 @@ def done_alone(transcript: Transcript) -> Transcript:
     breaks("openai-python", "raises at the error and loses what follows", "loses"),
     breaks("AI SDK", "goes on and appends what follows", "alters"),
 )
-def error_last(stream: DataStream) -> Findings:
+def error_last(error: ErrorEvent) -> Findings:
     """After an error no chunk follows; the marker may."""
-    if stream.errors:
-        for event in stream.events:
-            if event.raw.index > stream.errors[0].raw.index and not event.is_marker and not event.error:
-                yield event, "the end of the stream", show(event.data)
+    for event in error.stream.events:
+        if event.raw.index > error.event.raw.index and not event.is_marker and not event.error:
+            yield event, "the end of the stream", show(event.data)
 
 
 @fault("stream-goes-on-after-error", golden="chat-stream", trips={"stream-error-last"})

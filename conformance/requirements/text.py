@@ -9,7 +9,7 @@ from conformance.json_text import show
 from conformance.mutation import edit_chunks, edit_delta
 from conformance.requirement import Findings, fault, must, should
 from conformance.transcript import Transcript
-from conformance.views import Choice, Twins
+from conformance.views import Choice, StoppableChoice, Twins
 from conformance.warrant import breaks, bug, docs, quality
 
 REPLACEMENT = "\ufffd"
@@ -46,7 +46,7 @@ def blank_lost(transcript: Transcript) -> Transcript:
 )
 def no_replacement(choice: Choice) -> Findings:
     """The text holds no U+FFFD, which is what a character cut between two events becomes."""
-    prompt = str(choice.stream.request.get("messages"))
+    prompt = choice.stream.prompt
     for part in choice.parts:
         if REPLACEMENT in part.content and REPLACEMENT not in prompt and part.chunk.event.is_utf_8:
             yield part, "whole characters", show(part.content)
@@ -67,11 +67,10 @@ def character_cut(transcript: Transcript) -> Transcript:
     bug("https://github.com/ggml-org/llama.cpp/issues/11538"),
     needs="stop stream",
 )
-def without_stop(choice: Choice) -> Findings:
+def without_stop(choice: StoppableChoice) -> Findings:
     """The text of a stream does not contain a stop string of the request."""
-    stops = choice.stream.request.get("stop")
-    for stop in [stops] if isinstance(stops, str) else stops if isinstance(stops, list) else []:
-        if isinstance(stop, str) and stop and stop in choice.text:
+    for stop in choice.stream.stops:
+        if stop in choice.text:
             yield choice, f"nothing from {show(stop)} on", show(choice.text[-60:])
 
 
@@ -92,7 +91,7 @@ def _insert_text(chunks: list[dict[str, Any]], text: str) -> None:
 @should("text-without-template", quality("markup of the prompt that only the model should see"))
 def without_template(choice: Choice) -> Findings:
     """No special token of a chat template is in the text."""
-    if (found := TEMPLATE.search(choice.text)) and found.group() not in str(choice.stream.request.get("messages")):
+    if (found := TEMPLATE.search(choice.text)) and found.group() not in choice.stream.prompt:
         yield choice, "the answer alone", show(choice.text[max(0, found.start() - 20) : found.end() + 20])
 
 

@@ -12,12 +12,14 @@ from conformance.transcript import Ending, Transcript
 from conformance.views import (
     Answer,
     CompleteHead,
+    CompleteStreamHead,
+    FramedStream,
     Head,
-    JSONBody,
-    MarkedStream,
+    JSONHead,
     Run,
     StreamAsked,
     StreamHead,
+    TimedMarkedStream,
     Uncoded,
     Unframed,
     WholeAsked,
@@ -120,10 +122,8 @@ def latin_1(transcript: Transcript) -> Transcript:
     schema("responses.content"),
     breaks("openai-node", "hands back raw text where the type is text/plain", "loses"),
 )
-def json_media_type(body: JSONBody) -> Findings:
+def json_media_type(body: JSONHead) -> Findings:
     """A whole answer, a list and an error have the media type application/json."""
-    if body.transcript.knows.isdisjoint({"headers", "head"}) or not body.transcript.reads:
-        return
     essence = body.media_type[0]
     if essence.lower() != "application/json" and (essence or "head" in body.transcript.knows):
         yield body, "application/json", essence or "no Content-Type"
@@ -168,9 +168,9 @@ def cut_body(transcript: Transcript) -> Transcript:
 
 
 @should("stream-without-length", observed("no stream announces a length; one that does was produced before it began"))
-def no_length(stream: StreamHead) -> Findings:
+def no_length(stream: FramedStream) -> Findings:
     """A stream does not announce its length."""
-    if "framing" in stream.transcript.knows and (length := stream.values("content-length")):
+    if length := stream.values("content-length"):
         yield stream, "no Content-Length", length[0]
 
 
@@ -186,7 +186,7 @@ def with_length(transcript: Transcript) -> Transcript:
     breaks("openai-node", "reads on after the marker and hangs until its time-out", "hangs"),
     breaks("AI SDK", "reads on after the marker and hangs", "hangs"),
 )
-def closes(stream: MarkedStream) -> Findings:
+def closes(stream: TimedMarkedStream) -> Findings:
     """The body ends within a second after the marker."""
     ending, marker = stream.transcript.ending, stream.markers[0]
     if ending.kind in ("timeout", "open"):
@@ -253,9 +253,9 @@ def same_request_id(transcript: Transcript) -> Transcript:
 
 
 @observe("stream-caching-off", observed("Cache-Control is on some streams, not on all"))
-def caching_off(stream: StreamHead) -> Findings:
+def caching_off(stream: CompleteStreamHead) -> Findings:
     """Caches are told to keep off a stream (no-cache or no-store)."""
-    if "head" in stream.transcript.knows and not {"no-cache", "no-store"} & _directives(stream):
+    if not {"no-cache", "no-store"} & _directives(stream):
         yield stream, "Cache-Control: no-cache", ", ".join(stream.values("cache-control")) or "none"
 
 
@@ -266,9 +266,9 @@ def cacheable(transcript: Transcript) -> Transcript:
 
 
 @observe("stream-proxy-buffering-off", habit("nginx holds a stream back unless X-Accel-Buffering is no"))
-def buffering_off(stream: StreamHead) -> Findings:
+def buffering_off(stream: CompleteStreamHead) -> Findings:
     """Proxies are told not to hold a stream back (X-Accel-Buffering: no)."""
-    if "head" in stream.transcript.knows and "no" not in [v.lower() for v in stream.values("x-accel-buffering")]:
+    if "no" not in [v.lower() for v in stream.values("x-accel-buffering")]:
         yield stream, "X-Accel-Buffering: no", "none"
 
 
@@ -292,5 +292,5 @@ def redirected(transcript: Transcript) -> Transcript:
     return replace(moved, status=307, reads=())
 
 
-def _directives(stream: StreamHead) -> set[str]:
+def _directives(stream: CompleteStreamHead) -> set[str]:
     return {part.strip().lower() for value in stream.values("cache-control") for part in value.split(",")}

@@ -7,15 +7,11 @@ from typing import Any
 from conformance.mutation import edit_chunk, edit_chunks, edit_json
 from conformance.requirement import Findings, fault, must, observe, should
 from conformance.transcript import Transcript
-from conformance.views import Chunk, ChunkStream, Reply
+from conformance.views import ChunkStream, LimitedUsage, Reply, SpokenUsage, Usage, UsageAsked, UsageChunk, UsageUnasked
+from conformance.views.usage import COUNTS, with_usage
 from conformance.warrant import Level, breaks, bug, docs, observed, schema
 
 OPTION = "chat/create"
-THREE = ("prompt_tokens", "completion_tokens", "total_tokens")
-
-
-def _with_usage(stream: ChunkStream) -> list[Chunk]:
-    return [chunk for chunk in stream.chunks if chunk.usage]
 
 
 @must(
@@ -26,9 +22,9 @@ def _with_usage(stream: ChunkStream) -> list[Chunk]:
     bug("https://github.com/sgl-project/sglang/issues/954"),
     needs="usage stream",
 )
-def sent_when_asked(stream: ChunkStream) -> Findings:
+def sent_when_asked(stream: UsageAsked) -> Findings:
     """With stream_options.include_usage the stream has a usage object."""
-    if stream.asked_usage and stream.ended and not any(chunk.value.get("usage") for chunk in stream.chunks):
+    if not any(chunk.value.get("usage") for chunk in stream.chunks):
         yield stream.chunks[-1], "a chunk with a usage object", "none before the end of the stream"
 
 
@@ -50,11 +46,10 @@ def ignored(transcript: Transcript) -> Transcript:
     needs="usage stream",
     compat=Level.OBSERVE,
 )
-def own_chunk(stream: ChunkStream) -> Findings:
+def own_chunk(usage: UsageChunk) -> Findings:
     """The usage that was asked for comes in a chunk of its own, with no choices."""
-    for chunk in _with_usage(stream)[-1:] if stream.asked_usage else []:
-        if chunk.choices:
-            yield chunk.at("/choices"), "[]", f"{len(chunk.choices)} choices beside the usage"
+    if usage.chunk.choices:
+        yield usage.chunk.at("/choices"), "[]", f"{len(usage.chunk.choices)} choices beside the usage"
 
 
 @fault("usage-on-finish-chunk", golden="chat-stream-usage", trips={"usage-own-chunk"})
@@ -70,14 +65,11 @@ def on_finish_chunk(transcript: Transcript) -> Transcript:
     bug("https://github.com/BerriAI/litellm/issues/17136"),
     needs="usage stream",
 )
-def last(stream: ChunkStream) -> Findings:
+def last(usage: UsageChunk) -> Findings:
     """The usage that was asked for is in the last chunk; only that of a moderation may follow it."""
-    found = _with_usage(stream)
-    if stream.asked_usage and found:
-        for chunk in stream.chunks[found[-1].number + 1 :]:
-            if "moderation" not in chunk.value:
-                yield found[-1], "the end of the stream after the usage", f"chunk {chunk.number}"
-                return
+    after = [chunk for chunk in usage.stream.chunks[usage.chunk.number + 1 :] if "moderation" not in chunk.value]
+    if after:
+        yield usage, "the end of the stream after the usage", f"{len(after)} more chunks"
 
 
 @fault("usage-before-finish", golden="chat-stream-usage", trips={"usage-last"})
@@ -92,9 +84,9 @@ def before_finish(transcript: Transcript) -> Transcript:
     breaks("LangChain", "adds the counts up", "alters"),
     bug("https://github.com/langchain-ai/langchain/pull/38070"),
 )
-def once(stream: ChunkStream) -> Findings:
+def once(usage: UsageChunk) -> Findings:
     """A stream has one usage object, not one on each chunk."""
-    if len(found := _with_usage(stream)) > 1:
+    if len(found := with_usage(usage.stream)) > 1:
         yield found[0], "one usage object", f"{len(found)} of them"
 
 
@@ -110,13 +102,12 @@ def on_every_chunk(transcript: Transcript) -> Transcript:
     needs="usage stream",
     compat=Level.OBSERVE,
 )
-def null_elsewhere(stream: ChunkStream) -> Findings:
+def null_elsewhere(usage: UsageChunk) -> Findings:
     """Where usage is asked for, all other chunks have the key, null; that it is absent is tolerated."""
-    if stream.asked_usage and _with_usage(stream):
-        for chunk in stream.chunks:
-            if "usage" not in chunk.value and "moderation" not in chunk.value:
-                yield chunk, "usage: null", "no such key"
-                return
+    for chunk in usage.stream.chunks:
+        if "usage" not in chunk.value and "moderation" not in chunk.value:
+            yield chunk, "usage: null", "no such key"
+            return
 
 
 @fault("usage-absent-elsewhere", golden="chat-stream-usage", trips={"usage-null-elsewhere"})
@@ -131,11 +122,10 @@ def absent_elsewhere(transcript: Transcript) -> Transcript:
     observed("never sent unasked"),
     compat=Level.OBSERVE,
 )
-def not_sent_unasked(stream: ChunkStream) -> Findings:
+def not_sent_unasked(stream: UsageUnasked) -> Findings:
     """Without include_usage no usage object is sent."""
-    if stream.request and not stream.asked_usage:
-        for chunk in _with_usage(stream)[:1]:
-            yield chunk.at("/usage"), "no usage", "a usage object"
+    for chunk in with_usage(stream)[:1]:
+        yield chunk.at("/usage"), "no usage", "a usage object"
 
 
 @fault("usage-unasked", golden="chat-stream", trips={"usage-unasked-not-sent"})
@@ -145,34 +135,11 @@ def unasked(transcript: Transcript) -> Transcript:
     return edit_chunk(transcript, -1, lambda chunk: chunk.update(usage=usage))
 
 
-def _usages(place: ChunkStream | Reply) -> list[tuple[Any, dict[str, Any]]]:
-    """Return the final usage of an answer, with its place, where its three counts are integers."""
-    if isinstance(place, ChunkStream):
-        found: list[tuple[Any, Any]] = [(chunk.at("/usage"), chunk.usage) for chunk in _with_usage(place)[-1:]]
-    else:
-        found = [(place, place.value.get("usage"))] if isinstance(place.value, dict) else []
-    return [
-        (where, usage)
-        for where, usage in found
-        if isinstance(usage, dict) and all(map(_is_count, map(usage.get, THREE)))
-    ]
-
-
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _sum(place: ChunkStream | Reply) -> Findings:
-    for where, usage in _usages(place):
-        prompt, completion, total = (usage[key] for key in THREE)
-        if total != prompt + completion:
-            yield where, f"{prompt} + {completion} = {prompt + completion}", str(total)
-
-
 @must("usage-total-is-sum", schema("CompletionUsage.total_tokens", 32211), observed("without exception"))
-def total_is_sum(stream: ChunkStream) -> Findings:
-    """The total of a stream's usage is the sum of prompt and completion tokens."""
-    yield from _sum(stream)
+def total_is_sum(usage: Usage) -> Findings:
+    """The total of a usage is the sum of prompt and completion tokens."""
+    if usage.total != (right := usage.prompt + usage.completion):
+        yield usage, f"{usage.prompt} + {usage.completion} = {right}", str(usage.total)
 
 
 @fault("usage-total-wrong", golden="chat-stream-usage", trips={"usage-total-is-sum"})
@@ -189,13 +156,11 @@ def total_wrong(transcript: Transcript) -> Transcript:
     bug("https://github.com/ggml-org/llama.cpp/issues/4047"),
     needs="limit stream",
 )
-def within_limit(stream: ChunkStream) -> Findings:
+def within_limit(usage: LimitedUsage) -> Findings:
     """There are no more completion tokens than the limit allows, for each choice."""
-    limit, n = stream.request.get("max_completion_tokens", stream.request.get("max_tokens")), stream.request.get("n", 1)
-    for where, usage in _usages(stream):
-        counted = isinstance(limit, int) and limit > 0 and isinstance(n, int) and n > 0
-        if counted and usage["completion_tokens"] > limit * n:
-            yield where, f"at most {limit * n} completion tokens", str(usage["completion_tokens"])
+    stream = usage.answer
+    if isinstance(stream, ChunkStream) and usage.completion > (most := stream.limit * stream.n):
+        yield usage, f"at most {most} completion tokens", str(usage.completion)
 
 
 @fault("usage-beyond-limit", golden="chat-stream-limit", trips={"usage-within-limit"})
@@ -214,31 +179,25 @@ def beyond_limit(transcript: Transcript) -> Transcript:
     docs(OPTION, "the number of tokens in the generated completion"),
     breaks("cost trackers", "bill nothing", "metadata"),
 )
-def counts_content(stream: ChunkStream) -> Findings:
+def counts_content(usage: SpokenUsage) -> Findings:
     """Where text was sent, completion and prompt tokens are more than nothing."""
-    text = any(
-        isinstance(c.get("delta"), dict) and c["delta"].get("content") for chunk in stream.chunks for c in chunk.choices
-    )
-    for where, usage in _usages(stream):
-        if text and not (usage["completion_tokens"] > 0 < usage["prompt_tokens"]):
-            yield where, "counts above 0", f"{usage['prompt_tokens']} and {usage['completion_tokens']}"
+    if not usage.completion > 0 < usage.prompt:
+        yield usage, "counts above 0", f"{usage.prompt} and {usage.completion}"
 
 
 @fault("usage-all-zero", golden="chat-stream-usage", trips={"usage-counts-content"})
 def all_zero(transcript: Transcript) -> Transcript:
     """All counts are 0."""
-    return edit_chunk(transcript, -1, lambda chunk: chunk["usage"].update(dict.fromkeys(THREE, 0)))
+    return edit_chunk(transcript, -1, lambda chunk: chunk["usage"].update(dict.fromkeys(COUNTS, 0)))
 
 
 @should("usage-details-within", schema("CompletionUsage", 32211))
-def details_within(stream: ChunkStream) -> Findings:
+def details_within(usage: Usage) -> Findings:
     """The details are no more than what they are part of: cached of prompt tokens, reasoning of completion tokens."""
-    for where, usage in _usages(stream):
-        for kind, part in (("prompt", "cached"), ("completion", "reasoning")):
-            details = usage.get(f"{kind}_tokens_details")
-            count = details.get(f"{part}_tokens") if isinstance(details, dict) else None
-            if _is_count(count) and count is not None and count > usage[f"{kind}_tokens"]:
-                yield where, f"at most {usage[f'{kind}_tokens']} {part} tokens", str(count)
+    for kind, part, most in (("prompt", "cached", usage.prompt), ("completion", "reasoning", usage.completion)):
+        count = usage.detail(kind, part)
+        if count is not None and count > most:
+            yield usage, f"at most {most} {part} tokens", str(count)
 
 
 @fault("usage-details-beyond", golden="chat-stream-usage", trips={"usage-details-within"})
@@ -256,13 +215,7 @@ def in_reply(reply: Reply) -> Findings:
         yield reply, "a usage object", "none"
 
 
-@must("reply-usage-total-is-sum", schema("CompletionUsage.total_tokens", 32211), observed("without exception"))
-def reply_total_is_sum(reply: Reply) -> Findings:
-    """The total of a whole answer's usage is the sum of prompt and completion tokens."""
-    yield from _sum(reply)
-
-
-@fault("reply-usage-total-wrong", golden="chat-whole", trips={"reply-usage-total-is-sum"})
+@fault("reply-usage-total-wrong", golden="chat-whole", trips={"usage-total-is-sum"})
 def reply_total_wrong(transcript: Transcript) -> Transcript:
     """The total of a whole answer counts nothing but the prompt."""
     return edit_json(transcript, lambda body: body["usage"].update(total_tokens=body["usage"]["prompt_tokens"]))

@@ -132,6 +132,23 @@ class JSONBody(Answer):
         return self.text.value
 
 
+class JSONHead(JSONBody):
+    """The head and the body of such an answer, where both are known and there is a body."""
+
+    @classmethod
+    def _fits(cls, transcript: Transcript) -> bool:
+        headed = not transcript.knows.isdisjoint({"headers", "head"})
+        return headed and bool(transcript.reads) and JSONBody._fits(transcript)
+
+
+class FailedAnswer(Answer):
+    """An answer with a status of 400 or more, whatever its body."""
+
+    @classmethod
+    def _fits(cls, transcript: Transcript) -> bool:
+        return (transcript.status or 0) >= 400
+
+
 class Failure(JSONBody):
     """An answer with a status of 400 or more."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 from conformance.place import Where
 from conformance.transcript import Transcript
@@ -89,20 +89,23 @@ class Choice:
     parts: list[Part] = field(default_factory=list)
 
     @classmethod
-    def among(cls, transcripts: Sequence[Transcript]) -> Iterable[Choice]:
-        """Return the choices of all chat streams."""
+    def among(cls, transcripts: Sequence[Transcript]) -> Iterable[Self]:
+        """Return the choices of this kind of all chat streams."""
         return (choice for transcript in transcripts for choice in once(transcript, cls, cls._of))
 
     @classmethod
-    def _of(cls, transcript: Transcript) -> list[Choice]:
-        found: dict[int, Choice] = {}
+    def _of(cls, transcript: Transcript) -> list[Self]:
+        found: dict[int, Self] = {}
         for stream in ChunkStream.among([transcript]):
             for chunk in stream.chunks:
                 for position, value in enumerate(chunk.choices):
                     index = value.get("index")
                     if isinstance(index, int) and not isinstance(index, bool):
                         found.setdefault(index, cls(stream, index)).parts.append(Part(chunk, position, value))
-        return list(found.values())
+        return [choice for choice in found.values() if choice._fits()]
+
+    def _fits(self) -> bool:
+        return True
 
     @property
     def transcript(self) -> Transcript:
@@ -134,3 +137,31 @@ class Choice:
     def text(self) -> str:
         """Return the joined content."""
         return "".join(part.content for part in self.parts)
+
+
+class EndedChoice(Choice):
+    """A choice of a stream that came to its end without an error, so that what is missing was never sent."""
+
+    def _fits(self) -> bool:
+        return self.stream.ended
+
+
+class FinishedChoice(Choice):
+    """A choice that has a finish reason."""
+
+    def _fits(self) -> bool:
+        return self.finish is not None
+
+
+class StoppableChoice(Choice):
+    """A choice with text, of a request with stop strings."""
+
+    def _fits(self) -> bool:
+        return bool(self.stream.stops and self.text)
+
+
+class SpokenChoice(Choice):
+    """A choice whose text came in at least three pieces."""
+
+    def _fits(self) -> bool:
+        return sum(bool(part.content) for part in self.parts) >= 3

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 from conformance.place import Where
 from conformance.transcript import Transcript
 from conformance.views.memo import once
-from conformance.views.stream import EndedStream, Event, Stream
+from conformance.views.stream import DataStream, EndedStream, Event, Stream
 
 CHUNK_KEYS = frozenset({"id", "object", "choices", "model", "created"})
 
@@ -78,20 +78,21 @@ class ChunkStream:
     chunks: list[Chunk]
 
     @classmethod
-    def among(cls, transcripts: Sequence[Transcript]) -> Iterable[ChunkStream]:
-        """Return all chat streams that have chunks."""
+    def among(cls, transcripts: Sequence[Transcript]) -> Iterable[Self]:
+        """Return all chat streams of this kind."""
         found = (once(transcript, cls, cls._of) for transcript in transcripts)
         return (stream for stream in found if stream is not None)
 
     @classmethod
-    def _of(cls, transcript: Transcript) -> ChunkStream | None:
+    def _of(cls, transcript: Transcript) -> Self | None:
         stream = next(iter(Stream.among([transcript])), None)
         if stream is None or stream.endpoint != "chat":
             return None
-        events = (event for event in stream.events if isinstance(event.value, dict) and not event.error)
-        named = (event for event in events if not CHUNK_KEYS.isdisjoint(event.value))
-        chunks = [Chunk(transcript, event, number, event.value) for number, event in enumerate(named)]
-        return cls(stream, chunks) if chunks else None
+        found = cls(stream, once(transcript, Chunk, lambda _: _chunks(stream)))
+        return found if found.chunks and found._fits() else None
+
+    def _fits(self) -> bool:
+        return True
 
     @property
     def transcript(self) -> Transcript:
@@ -114,7 +115,31 @@ class ChunkStream:
         """Tell whether the body came to its end without an error, so that what is missing was never sent."""
         return bool(list(EndedStream.among([self.transcript])))
 
-    @cached_property
+    @property
+    def n(self) -> int:
+        """Return the number of choices asked for, 0 where the request is not known or wrong."""
+        n = self.request.get("n") or 1
+        return n if self.request and isinstance(n, int) else 0
+
+    @property
+    def limit(self) -> int:
+        """Return the number of tokens that each choice may have, 0 where the request names none."""
+        limit = self.request.get("max_completion_tokens") or self.request.get("max_tokens")
+        return limit if isinstance(limit, int) and limit > 0 else 0
+
+    @property
+    def stops(self) -> list[str]:
+        """Return the stop strings of the request."""
+        stops = self.request.get("stop")
+        found = [stops] if isinstance(stops, str) else stops if isinstance(stops, list) else []
+        return [stop for stop in found if isinstance(stop, str) and stop]
+
+    @property
+    def prompt(self) -> str:
+        """Return the messages of the request as text, to look for what a model may only quote."""
+        return str(self.request.get("messages"))
+
+    @property
     def asked_usage(self) -> bool:
         """Tell whether the request has stream_options.include_usage."""
         options = self.request.get("stream_options")
@@ -124,22 +149,28 @@ class ChunkStream:
 class IdentifiedStream(ChunkStream):
     """A chat stream whose ids, times of creation and fingerprints are those that were sent."""
 
-    @classmethod
-    def _of(cls, transcript: Transcript) -> ChunkStream | None:
-        return super()._of(transcript) if "ids" in transcript.knows else None
+    def _fits(self) -> bool:
+        return "ids" in self.transcript.knows
+
+
+class ManyChoices(ChunkStream):
+    """A chat stream that came to its end, of a request for more than one choice."""
+
+    def _fits(self) -> bool:
+        return self.n > 1 and self.ended
 
 
 @dataclass(eq=False)
 class ErrorEvent:
-    """An event in a stream whose object has a truthy `error`."""
+    """An event of a chat or completions stream whose object has a truthy `error`."""
 
     stream: Stream
     event: Event
 
     @classmethod
     def among(cls, transcripts: Sequence[Transcript]) -> Iterable[ErrorEvent]:
-        """Return the error events of all streams."""
-        return (cls(stream, event) for stream in Stream.among(transcripts) for event in stream.errors)
+        """Return the error events of all such streams."""
+        return (cls(stream, event) for stream in DataStream.among(transcripts) for event in stream.errors)
 
     @property
     def transcript(self) -> Transcript:
@@ -150,3 +181,9 @@ class ErrorEvent:
     def where(self) -> Where:
         """Return the place of the event."""
         return self.event.where
+
+
+def _chunks(stream: Stream) -> list[Chunk]:
+    events = (event for event in stream.events if isinstance(event.value, dict) and not event.error)
+    named = (event for event in events if not CHUNK_KEYS.isdisjoint(event.value))
+    return [Chunk(stream.transcript, event, number, event.value) for number, event in enumerate(named)]

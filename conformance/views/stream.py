@@ -172,14 +172,12 @@ class EndedStream(Stream):
         return not next(iter(Stream.among([transcript]))).errors
 
 
-class MarkedStream(Stream):
-    """A stream with an end marker, whose end and times are known and which we did not leave."""
+class EndedByteStream(ByteStream):
+    """A stream whose bytes are known to the end of its body, without an error event."""
 
     @classmethod
     def _fits(cls, transcript: Transcript) -> bool:
-        if not {"chunks", "ending", "times"} <= transcript.knows or transcript.ending.kind == "cancelled":
-            return False
-        return bool(next(iter(Stream.among([transcript]))).markers)
+        return ByteStream._fits(transcript) and EndedStream._fits(transcript)
 
 
 class StreamHead(Stream):
@@ -190,6 +188,22 @@ class StreamHead(Stream):
         return not transcript.knows.isdisjoint({"headers", "head"})
 
 
+class CompleteStreamHead(Stream):
+    """The whole head of a stream, so that absence is a fact."""
+
+    @classmethod
+    def _fits(cls, transcript: Transcript) -> bool:
+        return "head" in transcript.knows
+
+
+class FramedStream(Stream):
+    """A stream whose message framing is known as sent."""
+
+    @classmethod
+    def _fits(cls, transcript: Transcript) -> bool:
+        return "framing" in transcript.knows
+
+
 class DataStream(Stream):
     """A stream of an endpoint that sends nothing but data and the marker: chat and legacy completions."""
 
@@ -197,6 +211,23 @@ class DataStream(Stream):
     def _fits(cls, transcript: Transcript) -> bool:
         name = transcript.endpoint or endpoint(transcript.request.path)
         return name in ("chat", "completions") and Stream._fits(transcript)
+
+
+class MarkedStream(DataStream):
+    """Such a stream with an end marker."""
+
+    @classmethod
+    def _fits(cls, transcript: Transcript) -> bool:
+        return DataStream._fits(transcript) and bool(next(iter(Stream.among([transcript]))).markers)
+
+
+class TimedMarkedStream(MarkedStream):
+    """A stream with an end marker, whose end and times are known and which we did not leave."""
+
+    @classmethod
+    def _fits(cls, transcript: Transcript) -> bool:
+        known = {"ending", "times"} <= transcript.knows and transcript.ending.kind != "cancelled"
+        return known and MarkedStream._fits(transcript)
 
 
 class WholeStream(DataStream):

@@ -31,6 +31,47 @@ class WrongRequest(Answer):
         return 400 <= self.status < 500
 
 
+class Invalid(WrongRequest):
+    """An answer to a request without messages, with none, or that is not JSON."""
+
+    @classmethod
+    def _fits(cls, transcript: Transcript) -> bool:
+        return WrongRequest._fits(transcript) and not wrong(transcript.request).startswith("unknown")
+
+
+class WithoutMessages(WrongRequest):
+    """An answer to a chat request without messages, or with none."""
+
+    @classmethod
+    def _fits(cls, transcript: Transcript) -> bool:
+        return WrongRequest._fits(transcript) and wrong(transcript.request).startswith("messages")
+
+
+class Unparsable(WrongRequest):
+    """An answer to a body that is not JSON."""
+
+    @classmethod
+    def _fits(cls, transcript: Transcript) -> bool:
+        return WrongRequest._fits(transcript) and wrong(transcript.request) == "not JSON"
+
+
+class UnknownRoute(WrongRequest):
+    """An answer to a path that no server has."""
+
+    @classmethod
+    def _fits(cls, transcript: Transcript) -> bool:
+        return WrongRequest._fits(transcript) and wrong(transcript.request) == "unknown route"
+
+
+class UnknownModel(WrongRequest):
+    """A refusal of a model that no server has."""
+
+    @classmethod
+    def _fits(cls, transcript: Transcript) -> bool:
+        unknown = WrongRequest._fits(transcript) and wrong(transcript.request) == "unknown model"
+        return unknown and (transcript.status or 0) >= 400
+
+
 def wrong(request: Request) -> str:
     """Return what is wrong with a request, "" where nothing is seen to be."""
     if request.path.partition("?")[0].endswith(UNKNOWN_ROUTE):

@@ -33,6 +33,7 @@ def test_all_goldens_together_trip_nothing_and_exercise_nearly_everything() -> N
         # A correct server fails in no stream.
         "error-event-shape",
         "error-not-in-200-stream",
+        "stream-error-last",
         # Keys that the reference server has no occasion to send.
         "chunk-obfuscation-string",
         "usage-completion-text-tokens",

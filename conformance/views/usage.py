@@ -1,0 +1,138 @@
+"""Usage: the token counts of an answer, streamed or whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+from conformance.place import Place, Where
+from conformance.transcript import Transcript
+from conformance.views.chunk import Chunk, ChunkStream
+from conformance.views.reply import Reply
+
+COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
+
+
+class UsageAsked(ChunkStream):
+    """A chat stream that came to its end, whose request asks for usage."""
+
+    def _fits(self) -> bool:
+        return self.asked_usage and self.ended
+
+
+class UsageUnasked(ChunkStream):
+    """A chat stream whose request is known and does not ask for usage."""
+
+    def _fits(self) -> bool:
+        return bool(self.request) and not self.asked_usage
+
+
+@dataclass(eq=False)
+class UsageChunk:
+    """The last chunk with a usage object, of a stream whose request asks for it."""
+
+    stream: ChunkStream
+    chunk: Chunk
+
+    @classmethod
+    def among(cls, transcripts: Sequence[Transcript]) -> Iterable[UsageChunk]:
+        """Return that chunk of every stream that has one."""
+        for stream in ChunkStream.among(transcripts):
+            if stream.asked_usage and (found := with_usage(stream)):
+                yield cls(stream, found[-1])
+
+    @property
+    def transcript(self) -> Transcript:
+        """Return the transcript."""
+        return self.chunk.transcript
+
+    @property
+    def where(self) -> Where:
+        """Return the place of the chunk."""
+        return self.chunk.where
+
+
+@dataclass(eq=False)
+class Usage:
+    """The final usage of an answer, where its three counts are integers."""
+
+    answer: ChunkStream | Reply
+    place: Place
+    value: dict[str, Any]
+
+    @classmethod
+    def among(cls, transcripts: Sequence[Transcript]) -> Iterable[Self]:
+        """Return the usage of every answer that has one."""
+        found: list[tuple[ChunkStream | Reply, Place, Any]] = []
+        for stream in ChunkStream.among(transcripts):
+            found += [(stream, chunk.at("/usage"), chunk.usage) for chunk in with_usage(stream)[-1:]]
+        for reply in Reply.among(transcripts):
+            if isinstance(reply.value, dict):
+                found.append((reply, reply, reply.value.get("usage")))
+        usages = (cls(answer, place, value) for answer, place, value in found if _counts(value))
+        return (usage for usage in usages if usage._fits())
+
+    def _fits(self) -> bool:
+        return True
+
+    @property
+    def transcript(self) -> Transcript:
+        """Return the transcript."""
+        return self.place.transcript
+
+    @property
+    def where(self) -> Where:
+        """Return the place of the usage."""
+        return self.place.where
+
+    @property
+    def prompt(self) -> int:
+        """Return the number of prompt tokens."""
+        return int(self.value["prompt_tokens"])
+
+    @property
+    def completion(self) -> int:
+        """Return the number of completion tokens."""
+        return int(self.value["completion_tokens"])
+
+    @property
+    def total(self) -> int:
+        """Return the total."""
+        return int(self.value["total_tokens"])
+
+    def detail(self, kind: str, part: str) -> int | None:
+        """Return one of the details, such as the cached tokens of the prompt, None where it is no integer."""
+        details = self.value.get(f"{kind}_tokens_details")
+        count = details.get(f"{part}_tokens") if isinstance(details, dict) else None
+        return count if is_count(count) else None
+
+
+class LimitedUsage(Usage):
+    """The usage of a stream whose request limits the number of tokens."""
+
+    def _fits(self) -> bool:
+        return isinstance(self.answer, ChunkStream) and self.answer.limit > 0 < self.answer.n
+
+
+class SpokenUsage(Usage):
+    """The usage of a stream that has text."""
+
+    def _fits(self) -> bool:
+        chunks = self.answer.chunks if isinstance(self.answer, ChunkStream) else []
+        deltas = (choice.get("delta") for chunk in chunks for choice in chunk.choices)
+        return any(isinstance(delta, dict) and delta.get("content") for delta in deltas)
+
+
+def with_usage(stream: ChunkStream) -> list[Chunk]:
+    """Return the chunks that have a usage object."""
+    return [chunk for chunk in stream.chunks if chunk.usage]
+
+
+def is_count(value: object) -> bool:
+    """Tell whether a value is an integer."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _counts(value: object) -> bool:
+    return isinstance(value, dict) and all(is_count(value.get(key)) for key in COUNTS)
