@@ -5,9 +5,12 @@ import contextlib
 import os
 import signal
 import subprocess
+import sys
 import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+_GUARD = Path(__file__).with_name("guard.py")
 
 _PATIENCE = 8.0
 """Seconds that a server has to stop after SIGTERM."""
@@ -19,13 +22,14 @@ class Process:
     """A command in a session of its own, with its output in a file.
 
     The session keeps Ctrl-C in the terminal away from it, so that only we stop it, and lets us stop its children too.
+    On Linux it also ends when the thread that started it does, so that a killed test run leaves nothing behind.
     """
 
     def __init__(self, command: Sequence[str], log: Path, environment: Mapping[str, str] | None = None) -> None:
         self.log = log
         with log.open("wb") as output:
             self._child = subprocess.Popen(  # noqa: S603 - the caller's own command
-                list(command),
+                [sys.executable, "-I", "-S", str(_GUARD), str(os.getpid()), *command],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

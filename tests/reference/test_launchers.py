@@ -156,6 +156,24 @@ def test_a_target_is_stopped_when_the_program_ends_within_the_block(engine_extra
     assert gone(int(done.stdout))
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only the Linux kernel does this")
+def test_a_target_is_stopped_when_the_program_is_killed(engine_extra, model_cache):
+    code = (
+        "from reference_server.launchers import launch\n"
+        "with launch('reference') as server:\n"
+        "    print(server.pid, flush=True)\n"
+        "    input()\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as program:
+        pid = int(program.stdout.readline())
+        assert not gone(pid)
+        program.kill()
+    deadline = time.monotonic() + 5
+    while not gone(pid) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert gone(pid)
+
+
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
