@@ -112,17 +112,20 @@ def bars(verdicts: Sequence[Mapping[str, Any]]) -> list[Bar]:
 
 def headline(counts: Mapping[str, int]) -> tuple[str, str, str]:
     """Return the verdict on the whole run: an outcome for its colour, a word, and a sentence."""
-    violated, held = counts.get("violated", 0), counts.get("held", 0)
+    violated, held, advised = (counts.get(outcome, 0) for outcome in ("violated", "held", "advised"))
     undecided = counts.get("inconclusive", 0) + counts.get("broken", 0)
+    tail = f", {undecided} could not be judged." if undecided else "."
     if violated:
-        rest = f"{held} held." if not undecided else f"{held} held, {undecided} could not be judged."
-        return "violated", "Not conformant", f"{_number(violated)} violated, {rest}"
+        return (
+            "violated",
+            "Not conformant",
+            f"{_number(violated)} {'is' if violated == 1 else 'are'} violated, {held} held{tail}",
+        )
     if undecided:
-        return "inconclusive", "Undecided", f"{_number(undecided)} could not be judged."
+        return "inconclusive", "Undecided", f"{_number(undecided)} could not be judged, {held} held."
     if held:
-        advice = counts.get("advised", 0)
-        rest = f" {advice} more would be good to keep." if advice else ""
-        return "held", "Conformant", f"Nothing violated, {held} requirements held.{rest}"
+        advice = f" {_number(advised)} would be good to keep as well." if advised else ""
+        return "held", "Conformant", f"Nothing violated, {held} held.{advice}"
     return "not exercised", "Nothing to judge", "No requirement was exercised."
 
 
@@ -147,7 +150,7 @@ def _words(value: object) -> str:
 
 
 def _number(count: int) -> str:
-    return "1 requirement is" if count == 1 else f"{count} requirements are"
+    return "1 requirement" if count == 1 else f"{count} requirements"
 
 
 def _found(finding: Mapping[str, Any], transcripts: Mapping[str, Transcript], base_url: str) -> Found:
