@@ -135,7 +135,7 @@ class Recorder:
                 notes.append(f"asked again after {wait:g} s: status {transcript.status}")
                 await asyncio.sleep(wait)
             elif not self._negotiation.learn(transcript) or len(notes) > 5:
-                return self._kept(transcript, [*notes, *self._negotiation.notes])
+                return self._kept(transcript, [*notes, *(self._negotiation.notes if probe.json else ())])
             else:
                 notes.append(f"asked again with other parameters: status {transcript.status}")
 
@@ -168,13 +168,16 @@ class Recorder:
         """Return the request as it goes out: the recorded one, and the secrets on top."""
         headers = {name.lower(): (name, value) for name, value in (*request.headers, *self.target.headers)}
         text = json.dumps(request.json, ensure_ascii=False) if request.text is None else request.text
-        return httpx.Request(
-            request.method,
-            self.target.address(request.path),
-            headers=list(headers.values()),
-            content=text.encode() if request.method == "POST" else None,
-            extensions={"timeout": {"connect": self.limits.connect, "write": self.limits.idle}},
-        )
+        try:
+            return httpx.Request(
+                request.method,
+                self.target.address(request.path),
+                headers=list(headers.values()),
+                content=text.encode() if request.method == "POST" else None,
+                extensions={"timeout": {"connect": self.limits.connect, "write": self.limits.idle}},
+            )
+        except httpx.InvalidURL as error:
+            raise TargetError(f"--target-url is no URL: {error}") from None
 
     def _kept(self, transcript: Transcript, notes: list[str]) -> Transcript:
         request = transcript.request

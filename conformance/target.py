@@ -6,7 +6,7 @@ import base64
 import ipaddress
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
@@ -14,12 +14,14 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 from conformance.transcript import SECRET_HEADERS
 
 KEY_VARIABLE = "TARGET_API_KEY"
+KEY_HINT = f"put the API key into the environment variable {KEY_VARIABLE}, or name one with --target-api-key-env"
 OWN_FIELDS = frozenset({"messages", "model", "stream"})  # of a body: what makes a probe the probe it is
 OWN_HEADERS = frozenset({"content-length", "transfer-encoding", "host", "connection"})
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VERSION = re.compile(
     r"v?\d[\d.-]*(-?(preview|beta|alpha))?|[\w.+-]+/[\w.+*-]+"
 )  # public by nature, as are media types
+_FROM_ENV = re.compile(r":\s*env:")
 _ENDPOINT = re.compile(r"/(chat/completions|completions|models|embeddings|responses)/?$")
 
 
@@ -85,7 +87,7 @@ def parse(
     environment: Mapping[str, str],
     key_variable: str | None = None,
     allow_http_key: bool = False,
-    headers: Iterable[str] = (),
+    headers: Sequence[str] = (),
     body: str = "",
     model: str = "",
     ca: str | None = None,
@@ -104,7 +106,8 @@ def parse(
         sent.append(("Authorization", f"Basic {base64.b64encode(pair.encode()).decode()}"))
     query = tuple(parse_qsl(parts.query, keep_blank_values=True))
     exposed = parts.scheme == "http" and not _is_loopback(host) and not allow_http_key
-    if exposed and any(name.lower() in SECRET_HEADERS for name, _ in sent):
+    private = SECRET_HEADERS | {line.partition(":")[0].strip().lower() for line in headers if _FROM_ENV.search(line)}
+    if exposed and any(name.lower() in private for name, _ in sent):
         raise TargetError(
             f"the API key would travel unencrypted to {host}: use https, or allow it with --target-allow-http-key"
         )
@@ -176,7 +179,8 @@ def _body(text: str) -> dict[str, Any]:
     if not text:
         return {}
     try:
-        body = json.loads(text)
+        body = json.loads(text, parse_constant=_refuse)
+        json.dumps(body, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise TargetError(f"--target-body is no JSON: {error}") from None
     if not isinstance(body, dict):
@@ -185,6 +189,10 @@ def _body(text: str) -> dict[str, Any]:
         hint = "; --target-model chooses the model" if "model" in own else ""
         raise TargetError(f"--target-body may not set {', '.join(own)}: the probes do{hint}")
     return body
+
+
+def _refuse(name: str) -> None:
+    raise ValueError(f"{name} is no JSON number")
 
 
 def _is_loopback(host: str) -> bool:

@@ -43,6 +43,7 @@ class Run:
     trouble: str = ""
     started: str = ""
     _begun: float = 0.0
+    _recorder: Recorder | None = None
     _probes: list[Probe] = field(default_factory=list)
     _stack: ExitStack = field(default_factory=ExitStack)
 
@@ -64,7 +65,8 @@ class Run:
             )
         url = self._launch() if self.settings.launch else self.settings.url
         try:
-            found = asyncio.run(discover(self.settings.target(config, url), self.settings.limits))
+            first = next((probe for probe in self._probes if probe is PROBES[0]), None)
+            found = asyncio.run(discover(self.settings.target(config, url), self.settings.limits, first))
         except TargetError as error:
             raise pytest.UsageError(self.clean(str(error))) from None
         self._keep(found)
@@ -72,13 +74,14 @@ class Run:
 
     def record(self, progress: Progress) -> None:
         """Send what was not sent yet, and judge. An interruption leaves what was recorded by then."""
-        assert self.target is not None
+        recorder = self._recorder
+        assert recorder is not None
 
         def take(transcript: Transcript) -> None:
             self._take(transcript)
             progress(len(self.transcripts), len(self._probes))
 
-        recorder = Recorder(self.target, self.settings.limits, take, requests=self.requests)
+        recorder.sink = take
         left = [probe for probe in self._probes if probe.name not in self.transcripts]
         try:
             asyncio.run(recorder.record(left))
@@ -164,9 +167,10 @@ class Run:
         return url
 
     def _keep(self, found: Discovery) -> None:
-        self.target, self.requests = found.target, found.requests
-        if any(probe.name == found.transcript.probe for probe in self._probes):
-            self._take(found.transcript)
+        self._recorder, self.target, self.requests = found.recorder, found.target, found.recorder.requests
+        for transcript in found.transcripts:
+            if any(probe.name == transcript.probe for probe in self._probes):
+                self._take(transcript)
 
     def _take(self, transcript: Transcript) -> None:
         self.transcripts[transcript.probe] = transcript

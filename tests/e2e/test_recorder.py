@@ -376,7 +376,7 @@ def test_the_only_model_is_found_with_and_without_v1():
     with serve(well_behaved) as server:
         for url in (server.url, server.url.removesuffix("/v1")):
             found = find(url)
-            assert (found.target.model, found.target.url, found.requests) == ("tiny", server.url, 1)
+            assert (found.target.model, found.target.url, found.recorder.requests) == ("tiny", server.url, 1)
 
 
 @pytest.mark.parametrize(("where", "given"), [("/models", ""), ("/api/v1/models", "/api"), ("/api/models", "/api")])
@@ -404,6 +404,42 @@ def test_a_target_without_model_list_is_examined_under_the_model_that_is_named()
     with serve(lambda exchange: exchange.error("404 Not Found", "no")) as server:
         found = asyncio.run(discover(parse(server.url, environment={}, model="mine"), PATIENT))
         assert (found.target.model, found.target.url) == ("mine", server.url)
+
+
+def refused(exchange):
+    if exchange.path == "/v1/models":
+        exchange.answer_json(MODELS)
+    elif "authorization" not in exchange.headers:
+        exchange.error("401 Unauthorized", "no key")
+    else:
+        exchange.error("404 Not Found", "The model does not exist", code="model_not_found")
+
+
+def nowhere(exchange):
+    exchange.error("404 Not Found", "nothing here")
+
+
+@pytest.mark.parametrize(
+    ("handler", "environment", "words"),
+    [
+        (refused, {}, 'status 401 \\("no key"\\); put the API key into'),
+        (refused, {"TARGET_API_KEY": "sk-1234567"}, "is --target-model=mine right\\? it has tiny"),
+        (nowhere, {}, "no model list; is this the base URL"),
+    ],
+)
+def test_a_target_that_refuses_ordinary_requests_is_unusable(handler, environment, words):
+    with serve(handler) as server, pytest.raises(TargetError, match=words):
+        asyncio.run(discover(parse(server.url, environment=environment, model="mine"), PATIENT, STREAM))
+
+
+def test_a_model_that_is_not_listed_may_be_known_all_the_same():
+    def handler(exchange):
+        exchange.answer_json(MODELS if exchange.path == "/v1/models" else {"id": "x"})
+
+    with serve(handler) as server:
+        found = asyncio.run(discover(parse(server.url, environment={}, model="alias"), PATIENT, STREAM))
+        assert [transcript.probe for transcript in found.transcripts] == ["models", "stream"]
+        assert found.recorder.requests == len(server.seen) == 2
 
 
 def free_port():

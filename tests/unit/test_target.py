@@ -1,6 +1,6 @@
 import pytest
 
-from conformance.discovery import choose, models
+from conformance.model_list import choose, models
 from conformance.target import TargetError, parse
 from conformance.transcript import Read, Request, Transcript
 
@@ -92,6 +92,8 @@ def test_a_key_does_not_travel_unencrypted_to_another_machine():
         target("http://example.test/v1", headers=["Authorization: Bearer abcdefgh"])
     with pytest.raises(TargetError, match="unencrypted"):
         target("http://u:p@example.test/v1")
+    with pytest.raises(TargetError, match="unencrypted"):
+        target("http://example.test/v1", {"PASS": "sesame-open"}, headers=["X-Auth: env:PASS"])
 
 
 def test_headers_may_come_from_the_environment_and_are_secrets():
@@ -113,7 +115,9 @@ def test_a_header_that_cannot_be_sent_is_refused(header):
         target("https://example.test/v1", headers=[header])
 
 
-@pytest.mark.parametrize("body", ["{", "[]", "1", '{"model": "x"}', '{"messages": []}', "[" * 100_000])
+@pytest.mark.parametrize(
+    "body", ["{", "[]", "1", '{"model": "x"}', '{"messages": []}', "[" * 100_000, '{"a": NaN}', '{"a": "\\ud800"}']
+)
 def test_a_body_that_cannot_be_merged_is_refused(body):
     with pytest.raises(TargetError, match="--target-body"):
         target("https://example.test/v1", body=body)
