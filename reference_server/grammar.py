@@ -2,26 +2,17 @@
 
 import importlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
-
-import jsonschema
 
 from reference_server.chat.request import ChatRequest, Tool
 from reference_server.engine.sampling import Grammar
 from reference_server.errors import RequestError
+from reference_server.json_schema import Schema, normal
 
-# fmt: off
-_UNENFORCED = frozenset({
-    "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "not", "if", "then",
-    "else", "dependentRequired", "dependentSchemas", "patternProperties", "propertyNames", "uniqueItems",
-    "contains", "minContains", "maxContains", "minProperties", "maxProperties", "unevaluatedProperties",
-    "unevaluatedItems",
-})
-# fmt: on
-"""Keywords that a grammar cannot hold a model to."""
-
-_ANYWHERE = '[^"\\\\\\x7F\\x00-\\x1F]'
+_ANY_OBJECT: Schema = {"type": "object"}
+_LARGEST = 500_000
+_ANYTHING_IN_A_STRING, _WHAT_JSON_ALLOWS = '[^"\\\\]', '[^"\\\\\\x7F\\x00-\\x1F]'
 
 
 def of(request: ChatRequest, trigger: int | None) -> Grammar | None:
@@ -31,37 +22,31 @@ def of(request: ChatRequest, trigger: int | None) -> Grammar | None:
     """
     tools, form = request.tools, request.format
     if tools.active and tools.choice in ("required", "named"):
-        return Grammar(_tools(_callable(request), parallel=tools.parallel and tools.choice == "required"))
+        wanted = [tool for tool in tools.offered if tools.named in (None, tool.name)]
+        return Grammar(_calls(wanted, parallel=tools.parallel and not tools.named))
+    if tools.active and form:
+        message = "'response_format' together with 'tools' is not supported by this server."
+        raise RequestError(message, param="response_format", code="unsupported_parameter")
     if form:
-        if tools.active:
-            message = "'response_format' together with 'tools' is not supported by this server."
-            raise RequestError(message, param="response_format", code="unsupported_parameter")
         rules = _Rules()
         rules.add("root", rules.schema("answer", form.schema, "response_format", strict=form.strict))
-        return Grammar(rules.text())
+        return Grammar(rules.text("response_format"))
     if tools.active and trigger is not None:
-        return Grammar(_tools(tools.offered, parallel=tools.parallel, prose_after=True), trigger)
+        return Grammar(_calls(tools.offered, parallel=tools.parallel), trigger)
     return None
 
 
-def _callable(request: ChatRequest) -> Sequence[Tool]:
-    tools = request.tools
-    return [tool for tool in tools.offered if tools.named in (None, tool.name)]
-
-
-def _tools(offered: Sequence[Tool], *, parallel: bool, prose_after: bool = False) -> str:
+def _calls(offered: Sequence[Tool], *, parallel: bool) -> str:
     rules = _Rules()
-    names = []
     for number, tool in enumerate(offered):
-        arguments = rules.schema(f"tool-{number}", tool.parameters, f"tools[{number}]", strict=tool.strict)
-        names.append(f"call-{number}")
+        place = f"tools[{number}].function.parameters"
+        arguments = rules.schema(f"tool-{number}", tool.parameters, place, strict=tool.strict, lenient=not tool.strict)
         name = json.dumps(json.dumps(tool.name))
-        rules.add(names[-1], f'"{{\\"name\\": " {name} ", \\"arguments\\": " {arguments} "}}"')
-    rules.add("call", f'"<tool_call>" "\\n" ({" | ".join(names)}) "\\n" "</tool_call>"')
+        rules.add(f"call-{number}", f'"{{\\"name\\": " {name} ", \\"arguments\\": " {arguments} "}}"')
+    names = " | ".join(f"call-{number}" for number in range(len(offered)))
+    rules.add("call", f'"<tool_call>" "\\n" ({names}) "\\n" "</tool_call>"')
     rules.add("root", 'call ("\\n"? call)*' if parallel else "call")
-    if prose_after and parallel:
-        rules.add("root", 'call ("\\n"? call)* "\\n"?')
-    return rules.text()
+    return rules.text("tools")
 
 
 class _Rules:
@@ -70,43 +55,37 @@ class _Rules:
     def __init__(self) -> None:
         converters: Any = importlib.import_module("llama_cpp.llama_grammar")  # slow to import, and of the extra
         self._converter = converters.SchemaConverter(prop_order={}, allow_fetch=False, dotall=False, raw_pattern=False)
+        self._converter._format_literal = json.dumps  # its own forgets to escape backslashes
         self._own: dict[str, str] = {}
 
     def add(self, name: str, rule: str) -> None:
         self._own[name] = rule
 
-    def schema(self, name: str, schema: Mapping[str, Any], place: str, *, strict: bool) -> str:
-        """Add the rules of a schema; gives the name of the first."""
-        try:
-            jsonschema.Draft202012Validator.check_schema(schema)
-            if strict and (found := _keywords(schema) & _UNENFORCED):
-                raise _refusal(place, f"the keyword {min(found)!r} cannot be enforced.")
-            resolved = self._converter.resolve_refs(json.loads(json.dumps(schema)), name)
-            return str(self._converter.visit(resolved, name))
-        except jsonschema.SchemaError as error:
-            raise _refusal(place, error.message) from error
-        except RequestError:
-            raise
-        except Exception as error:  # the converter raises whatever comes: KeyError, AssertionError, RecursionError ...
-            raise _refusal(place, f"{type(error).__name__}: it cannot be made into a grammar.") from error
+    def schema(self, name: str, schema: Schema, place: str, *, strict: bool, lenient: bool = False) -> str:
+        """Add the rules of a schema, and give the name of the first.
 
-    def text(self) -> str:
-        """Write all rules; strings without control characters, which JSON forbids and the converter lets through."""
-        made = str(self._converter.format_grammar()).replace('[^"\\\\]', _ANYWHERE)
+        `lenient`: where the converter cannot follow, any object will do.
+        """
+        try:
+            prepared = json.loads(json.dumps(normal(schema, strict=strict)))
+        except ValueError as error:
+            raise _refusal(place, str(error)) from error
+        before = dict(self._converter._rules)
+        try:
+            return str(self._converter.visit(self._converter.resolve_refs(prepared, name), name))
+        except Exception as error:
+            if not lenient:
+                raise _refusal(place, "it cannot be made into a grammar") from error
+        self._converter._rules = before
+        return str(self._converter.visit(_ANY_OBJECT, f"{name}-any"))
+
+    def text(self, place: str) -> str:
+        """Write all rules; no control characters in strings, which JSON forbids and the converter lets through."""
+        made = str(self._converter.format_grammar()).replace(_ANYTHING_IN_A_STRING, _WHAT_JSON_ALLOWS)
+        if len(made) > _LARGEST:
+            raise _refusal(place, "its grammar would be too large")
         return "\n".join([made, *(f"{name} ::= {rule}" for name, rule in self._own.items())])
 
 
 def _refusal(place: str, reason: str) -> RequestError:
-    return RequestError(f"Invalid schema for '{place}': {reason}"[:500], param=place, code="invalid_json_schema")
-
-
-def _keywords(schema: object) -> set[str]:
-    if isinstance(schema, Mapping):
-        inner = [value for key, value in schema.items() if key not in ("properties", "$defs", "definitions")]
-        for key in ("properties", "$defs", "definitions"):
-            if isinstance(schema.get(key), Mapping):
-                inner += schema[key].values()
-        return {key for key, value in schema.items() if value is not False}.union(*map(_keywords, inner))
-    if isinstance(schema, list):
-        return set().union(*map(_keywords, schema))
-    return set()
+    return RequestError(f"Invalid schema for '{place}': {reason}."[:500], param=place, code="invalid_json_schema")

@@ -52,7 +52,7 @@ def post(http):
             {"tools": [{"type": "function", "function": {"name": "x", "parameters": {"type": 5}}}]},
             400,
             "invalid_json_schema",
-            "tools[0]",
+            "tools[0].function.parameters",
         ),
         (
             {
