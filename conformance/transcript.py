@@ -105,9 +105,10 @@ class Transcript:
         return b"".join(read.data for read in self.reads)
 
     def with_body(self, body: bytes) -> Transcript:
-        """Return a copy whose whole body came in one read, at the time of the last one."""
+        """Return a copy whose whole body came in one read, at the time of the last one; a Content-Length follows it."""
         at = self.reads[-1].at if self.reads else 0.0
-        return replace(self, reads=(Read(at, body),))
+        headers = tuple((k, str(len(body)) if k.lower() == "content-length" else v) for k, v in self.headers)
+        return replace(self, headers=headers, reads=(Read(at, body),))
 
     def to_json(self) -> dict[str, Any]:
         """Return the document of `schemas/transcript.json`; secrets stay out of it."""
