@@ -1,0 +1,152 @@
+"""Requests that nobody in their right mind would send: refused, never a fault of the server."""
+
+import json
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+
+from reference_server.chat.parameters import read
+from reference_server.chat.request import ChatRequest
+from reference_server.errors import RequestError
+from reference_server.json_schema import normal
+
+NAMES = [
+    "model",
+    "messages",
+    "stream",
+    "stream_options",
+    "n",
+    "stop",
+    "max_tokens",
+    "max_completion_tokens",
+    "temperature",
+    "top_p",
+    "frequency_penalty",
+    "presence_penalty",
+    "seed",
+    "logit_bias",
+    "logprobs",
+    "top_logprobs",
+    "response_format",
+    "tools",
+    "tool_choice",
+    "parallel_tool_calls",
+    "user",
+    "metadata",
+    "store",
+    "service_tier",
+    "reasoning_effort",
+    "verbosity",
+    "modalities",
+    "functions",
+    "foo",
+]
+WORDS = st.sampled_from(
+    [
+        "role",
+        "content",
+        "user",
+        "assistant",
+        "tool",
+        "text",
+        "type",
+        "function",
+        "name",
+        "arguments",
+        "id",
+        "tool_calls",
+        "tool_call_id",
+        "parameters",
+        "strict",
+        "json_schema",
+        "schema",
+        "json_object",
+        "required",
+        "auto",
+        "none",
+        "named",
+        "properties",
+        "items",
+        "object",
+        "array",
+        "string",
+        "anyOf",
+        "$ref",
+        "#",
+        "#/$defs/a",
+        "enum",
+        "const",
+        "pattern",
+        "minItems",
+        "maxLength",
+        "additionalProperties",
+        "include_usage",
+    ]
+)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | WORDS | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(WORDS | st.text(max_size=3), inner, max_size=4),
+    max_leaves=12,
+)
+MESSAGES = [{"role": "user", "content": "hello"}]
+
+
+@given(st.dictionaries(st.sampled_from(NAMES), VALUES, max_size=5))
+@example({"messages": [{"role": "assistant", "tool_calls": [{}]}]})
+@settings(max_examples=400)
+def test_any_parameters_are_read_or_refused(changes):
+    outcome = result(lambda: read({"model": "m", "messages": MESSAGES} | changes), RequestError)
+    if isinstance(outcome, RequestError):
+        assert outcome.status == 400
+        assert json.dumps(outcome.error.body())
+    else:
+        assert isinstance(outcome, ChatRequest)
+
+
+@given(st.dictionaries(WORDS, VALUES, max_size=4), st.booleans())
+@settings(max_examples=400)
+def test_any_schema_is_rewritten_or_refused(schema, strict):
+    outcome = result(lambda: normal(schema, strict=strict), ValueError)
+    assert str(outcome) if isinstance(outcome, ValueError) else json.dumps(outcome)
+
+
+@given(changes=st.dictionaries(st.sampled_from(NAMES), VALUES, min_size=1, max_size=4))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_server_answers_or_refuses_and_goes_on(http, changes):
+    body = {"model": "scripted", "messages": MESSAGES, "max_tokens": 4} | changes
+    reply = http.post("/chat/completions", json=body) if _is_json(body) else None
+    if reply is not None:
+        assert reply.status_code in (200, 400, 404)
+
+
+@given(schema=st.dictionaries(WORDS, VALUES, max_size=4), strict=st.booleans())
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_server_follows_or_refuses_any_schema(ask, schema, strict):
+    wish = {"type": "json_schema", "json_schema": {"name": "x", "strict": strict, "schema": schema}}
+    tools = [{"type": "function", "function": {"name": "x", "strict": strict, "parameters": schema}}]
+    if _is_json(schema):
+        for parameters in ({"response_format": wish}, {"tools": tools, "tool_choice": "required"}):
+            assert ask("hello", max_tokens=8, **parameters).status_code in (200, 400)
+
+
+@pytest.mark.parametrize("count", [1000])
+def test_a_header_flood_is_refused_or_served(http, count):
+    headers = {f"x-{number}": "y" for number in range(count)}
+    assert http.get("/models", headers=headers).status_code in (200, 400, 431)
+
+
+def result(call, error):
+    """What a call gives, or the error it may raise."""
+    try:
+        return call()
+    except error as raised:
+        return raised
+
+
+def _is_json(value):
+    try:
+        json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
+    except ValueError:
+        return False
+    return True
