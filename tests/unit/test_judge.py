@@ -1,0 +1,130 @@
+"""How findings, refusals and failures become outcomes."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+import conformance.requirements  # noqa: F401 - fills the registry
+from conformance import goldens
+from conformance.judge import MAX_FINDINGS, Outcome, Verdict, judge
+from conformance.profile import Profile, load
+from conformance.requirement import REGISTRY, Requirement
+from conformance.transcript import Ending, Read, Request, Transcript
+from conformance.views import Stream
+from conformance.warrant import Level
+
+COMPAT = load("compat")
+EOF = Ending("eof")
+USAGE = REGISTRY.requirements["usage-sent-when-asked"]
+
+
+def verdict(requirement: Requirement, *transcripts: Transcript, profile: Profile = COMPAT) -> Verdict:
+    [found] = judge([requirement], transcripts, profile)
+    return found
+
+
+def answered(status: int | None, body: bytes = b"", ending: Ending = EOF) -> Transcript:
+    golden = goldens.load("chat-stream-usage")
+    headers = (("content-type", "application/json"),)
+    return replace(golden, status=status, headers=headers, reads=(Read(0, body),) if body else (), ending=ending)
+
+
+def test_without_findings_a_requirement_held() -> None:
+    found = verdict(USAGE, goldens.load("chat-stream-usage"))
+    assert (found.outcome, found.subjects) == (Outcome.HELD, 1)
+
+
+def test_a_finding_has_the_place_and_the_time_of_its_bytes() -> None:
+    spoilt = REGISTRY.faults["usage-ignored"].apply(goldens.load("chat-stream-usage"))
+    [finding] = verdict(USAGE, spoilt).findings
+    assert finding.where.start is not None
+    assert spoilt.body()[finding.where.start :].startswith(b'data: {"id"')
+    assert finding.at == spoilt.reads[finding.where.event or 0].at
+    assert (finding.probe, finding.requirement, finding.level) == (spoilt.probe, USAGE.id, Level.MUST)
+
+
+@pytest.mark.parametrize(
+    ("level", "outcome"),
+    [(Level.MUST, Outcome.VIOLATED), (Level.SHOULD, Outcome.ADVISED), (Level.OBSERVE, Outcome.OBSERVED)],
+)
+def test_the_profiles_level_decides_the_outcome(level: Level, outcome: Outcome) -> None:
+    spoilt = REGISTRY.faults["usage-ignored"].apply(goldens.load("chat-stream-usage"))
+    profile = Profile("own", "own", levels={USAGE.id: level})
+    assert verdict(USAGE, spoilt, profile=profile).outcome is outcome
+
+
+def test_a_clear_refusal_of_the_feature_is_unsupported_in_the_servers_words() -> None:
+    found = verdict(USAGE, answered(400, b'{"error": {"message": "no usage in streams"}}'))
+    assert found.outcome is Outcome.UNSUPPORTED
+    assert "400 no usage in streams" in found.reason
+
+
+def test_an_unclear_refusal_is_not_exercised() -> None:
+    assert verdict(USAGE, answered(400, b"Bad request")).outcome is Outcome.NOT_EXERCISED
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_a_server_that_is_unwell_is_inconclusive(status: int) -> None:
+    assert verdict(USAGE, answered(status, b'{"error": {"message": "busy"}}')).outcome is Outcome.INCONCLUSIVE
+
+
+@pytest.mark.parametrize("ending", [Ending("timeout", 60, "no byte for 60 s"), Ending("reset", 0, "connection reset")])
+def test_no_answer_is_inconclusive_and_says_why(ending: Ending) -> None:
+    found = verdict(USAGE, answered(None, ending=ending))
+    assert found.outcome is Outcome.INCONCLUSIVE
+    assert ending.detail in found.reason
+
+
+def test_nothing_asked_is_not_exercised() -> None:
+    assert verdict(USAGE, goldens.load("chat-stream")).outcome is Outcome.NOT_EXERCISED
+    assert verdict(USAGE).outcome is Outcome.NOT_EXERCISED
+
+
+def test_the_profile_may_say_why_something_is_not_exercised() -> None:
+    profile = replace(COMPAT, unexercised={USAGE.id: "the gateway counts elsewhere"})
+    assert verdict(USAGE, profile=profile).reason == "the gateway counts elsewhere"
+
+
+def test_a_fault_of_ours_is_broken_and_never_raises() -> None:
+    def check(_: Stream) -> Iterator[tuple[Stream, str, str]]:
+        raise KeyError("oops")
+
+    found = verdict(replace(USAGE, check=check, subject=Stream), goldens.load("chat-stream"))
+    assert found.outcome is Outcome.BROKEN
+    assert "KeyError" in found.reason
+
+
+def test_findings_are_bounded_in_each_transcript() -> None:
+    golden = goldens.load("chat-stream")
+    many = golden.with_body(b"data: ping\n\n" * (MAX_FINDINGS + 50))
+    assert len(verdict(REGISTRY.requirements["sse-no-heartbeat-as-data"], many).findings) == MAX_FINDINGS
+
+
+@pytest.mark.parametrize("missing", ["request", "bytes", "ending", "ids", "times", "head"])
+def test_an_unknown_facet_gives_no_finding_that_rests_on_it(missing: str) -> None:
+    """What nobody recorded is never held against a server: the golden stays silent with any facet unknown."""
+    golden = goldens.load("chat-stream-usage")
+    partial = replace(golden, knows=golden.knows - {missing})
+    found = judge(REGISTRY.requirements.values(), [partial], load("strict"))
+    assert [v.requirement.id for v in found if v.findings] == []
+
+
+def test_a_stream_that_was_cut_is_one_finding() -> None:
+    golden = goldens.load("chat-stream-usage")
+    cut = replace(golden, reads=golden.reads[:3], ending=Ending("truncated", 1.0, "no last chunk"))
+    found = judge(REGISTRY.requirements.values(), [cut], load("strict"))
+    assert [v.requirement.id for v in found if v.findings] == ["http-body-complete"]
+
+
+def test_a_stream_that_we_left_is_blamed_for_nothing() -> None:
+    golden = goldens.load("chat-stream-usage")
+    left = replace(golden, reads=golden.reads[:3], ending=Ending("cancelled", 1.0))
+    found = judge(REGISTRY.requirements.values(), [left], load("strict"))
+    assert [v.requirement.id for v in found if v.findings] == []
+
+
+def test_a_request_without_a_path_belongs_to_no_endpoint() -> None:
+    lone = Transcript(Request(), 200, (("content-type", "text/event-stream"),), (Read(0, b"data: hi\n\n"),))
+    found = judge(REGISTRY.requirements.values(), [lone], load("strict"))
+    assert "done-sent" not in [v.requirement.id for v in found if v.findings]

@@ -1,0 +1,56 @@
+"""Profiles: packaged ones, files of one's own, and those that are neither."""
+
+from pathlib import Path
+
+import pytest
+
+import conformance.requirements  # noqa: F401 - fills the registry
+from conformance.profile import ProfileError, load, packaged
+from conformance.requirement import REGISTRY
+from conformance.warrant import Level
+
+
+def test_every_packaged_profile_loads_and_names_known_requirements() -> None:
+    assert {"compat", "strict"} <= set(packaged())
+    for name in packaged():
+        profile = load(name)
+        assert (profile.name, bool(profile.title)) == (name, True)
+        assert set(profile.levels) | set(profile.unexercised) <= set(REGISTRY.requirements)
+
+
+def test_strict_is_nowhere_weaker_than_compat() -> None:
+    compat, strict = load("compat"), load("strict")
+    assert all(strict.level(r) >= compat.level(r) for r in REGISTRY.requirements.values())
+
+
+def test_a_file_of_ones_own_overrides_single_levels(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(
+        'grade = "strict"\n[[level]]\nid = "done-sent"\nlevel = "should"\n[[unexercised]]\nid = "x"\nreason = "y"\n'
+    )
+    profile = load(str(file))
+    assert (profile.name, profile.grade) == ("mine", "strict")
+    assert profile.level(REGISTRY.requirements["done-sent"]) is Level.SHOULD
+    assert profile.unexercised == {"x": "y"}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("grade = ", "not TOML"),
+        ('grade = "lax"', "neither compat nor strict"),
+        ("[[level]]\nid = 'x'", "level"),
+        ("[[level]]\nid = 'x'\nlevel = 'mild'", "MILD"),
+        ("level = 5", "TypeError"),
+    ],
+)
+def test_a_file_that_is_no_profile_is_said_to_be_none(tmp_path: Path, text: str, words: str) -> None:
+    file = tmp_path / "bad.toml"
+    file.write_text(text)
+    with pytest.raises(ProfileError, match=words):
+        load(str(file))
+
+
+def test_an_unknown_name_lists_the_known_ones() -> None:
+    with pytest.raises(ProfileError, match=r"compat, .*strict"):
+        load("nope")
