@@ -83,10 +83,15 @@ class Service:
             param = "response_format" if request.format else "tools"
             raise RequestError(f"Invalid schema for '{param}': {error}.", param=param) from error
         except ClosedError as error:
-            message = "The server is shutting down."
+            message = "The server takes no more requests."
             raise RequestError(message, status=503, kind="server_error") from error
         generation.cancel = job.cancel
         return generation
+
+    @property
+    def healthy(self) -> bool:
+        """Tell whether requests can be answered."""
+        return self._engine.open
 
     def close(self) -> None:
         """End all generations and give the memory back."""

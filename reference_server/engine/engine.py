@@ -82,6 +82,11 @@ class Engine:
         return job
 
     @property
+    def open(self) -> bool:
+        """Tell whether it takes jobs: not closed, and its thread has not failed."""
+        return self._open
+
+    @property
     def load(self) -> int:
         """Count the texts that are being made or wait for it."""
         return self._load

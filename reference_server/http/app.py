@@ -29,6 +29,8 @@ def application(service: Service, key: str | None = None) -> ASGIApp:
         return JSONResponse(card)
 
     async def health(_: Request) -> JSONResponse:
+        if not service.healthy:
+            raise RequestError("The server takes no more requests.", status=503, kind="server_error")
         return JSONResponse({"status": "ok"})
 
     app = Starlette(

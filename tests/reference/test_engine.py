@@ -194,6 +194,20 @@ def test_closing_ends_what_runs_and_refuses_what_comes(new_engine):
         engine.submit([5], print)
 
 
+def test_a_fault_of_the_decoding_thread_ends_all_jobs_and_closes_the_engine(new_engine, monkeypatch, caplog):
+    from reference_server.engine.engine import ClosedError
+
+    engine = new_engine()
+    monkeypatch.setattr(engine, "_plan", lambda: 1 / 0)
+    listener = Listener()
+    listener.start(engine, "hello")
+    assert listener.result() == ([""], ["error"])
+    assert not engine.open
+    with pytest.raises(ClosedError):
+        engine.submit([5], print)
+    assert "ZeroDivisionError" in caplog.text
+
+
 def test_memory_stays_flat_over_many_cancelled_jobs(engine):
     def resident():
         return int(Path("/proc/self/statm").read_text().split()[1])

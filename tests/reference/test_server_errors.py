@@ -5,6 +5,8 @@ import json
 import httpx
 import pytest
 
+pytest.importorskip("starlette", reason="it belongs to the extra 'reference'")
+
 from reference_server.http.body import LIMIT
 
 GOOD = {"model": "scripted", "messages": [{"role": "user", "content": "hello"}]}
