@@ -1,4 +1,4 @@
-"""Record all goldens anew from the reference server: `python tests/zoo/record_goldens.py`.
+"""Record goldens anew from the reference server: `python tests/zoo/record_goldens.py [PROBE ...]`, without names all.
 
 To be run when a probe, or the wire shape of the reference server, changes. Read the diff before you commit it.
 """
@@ -25,13 +25,15 @@ def one_read_an_event(transcript: Transcript) -> Transcript:
     return with_blocks(transcript, blocks(transcript)) if is_stream(transcript) else transcript
 
 
-def main() -> int:
+def main(names: set[str]) -> int:
     """Record, and say what was left out."""
+    probes = [probe for probe in PROBES if not names or probe.name in names]
     with launch("reference") as server:
         target = parse(server.url, environment={}, model="scripted")
-        transcripts = asyncio.run(Recorder(target).record(PROBES))
+        transcripts = asyncio.run(Recorder(target).record(probes))
     for old in FOLDER.glob("*.json"):
-        old.unlink()
+        if not names or old.stem in names:
+            old.unlink()
     for transcript in transcripts:
         if (transcript.status == 200) == (transcript.probe in REFUSED):
             sys.stderr.write(f"{transcript.probe}: status {transcript.status}, left out\n")
@@ -41,4 +43,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(set(sys.argv[1:])))
