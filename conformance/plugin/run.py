@@ -23,6 +23,7 @@ from conformance.requirement import Requirement
 from conformance.target import Target, TargetError
 from conformance.transcript import Transcript
 
+UNDECIDED = 6  # exit code
 Progress = Callable[[int, int], None]
 
 INTERRUPTED = "not sent or not answered: the run was interrupted"
@@ -109,10 +110,10 @@ class Run:
     def exit_code(self) -> int:
         """Return 1 where something fails, 6 where something is undecided, 4 where the report is lost, else 0."""
         if any(self.count(outcome) for outcome in {Outcome.VIOLATED, *self.settings.fail_on}):
-            return 1
+            return pytest.ExitCode.TESTS_FAILED
         if self.count(Outcome.INCONCLUSIVE) + self.count(Outcome.BROKEN):
-            return 6
-        return 4 if self.trouble else 0
+            return UNDECIDED
+        return pytest.ExitCode.USAGE_ERROR if self.trouble else pytest.ExitCode.OK
 
     def describe(self, verdict: Verdict) -> str:
         """Return the text of a finding."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from conformance.judge import Outcome
-from conformance.plugin.run import Progress, Run
+from conformance.plugin.run import UNDECIDED, Progress, Run
 from conformance.probe import Probe
 
 COLOURS = {
@@ -68,6 +68,10 @@ def print_summary(reporter: pytest.TerminalReporter, run: Run) -> None:
         f"{run.count(outcome)} {outcome}" for outcome in Outcome if run.fails(outcome) and run.count(outcome)
     ]:
         reporter.write_line(f"failed by --conformance-fail-on: {', '.join(widened)}", red=True)
+    elif run.exit_code() == UNDECIDED:
+        reporter.write_line(
+            "nothing is known to be wrong, but not all could be decided: see the errors above", red=True
+        )
     if run.trouble:
         reporter.write_line(run.clean(run.trouble), red=True)
     elif run.report:

@@ -99,6 +99,7 @@ def test_what_could_not_be_decided_is_an_error_and_code_6(project):
         result = project.pytest(url(server), "-k", "done or tools", code=6)
     assert set(result.outcomes.values()) == {"inconclusive"}
     assert "2 errors" in result.output
+    assert "not all could be decided" in result.output
     assert "ERROR at setup of stand-done-last" in result.output
     assert "inconclusive: chat-stream: status 500" in result.output
     assert "Traceback" not in result.output
