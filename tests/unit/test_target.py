@@ -1,6 +1,6 @@
 import pytest
 
-from conformance.model_list import choose, models
+from conformance.discovery import choose, models
 from conformance.target import TargetError, parse
 from conformance.transcript import Read, Request, Transcript
 
