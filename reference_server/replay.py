@@ -8,8 +8,9 @@ import signal
 import socket
 import struct
 import sys
+import zlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from pathlib import Path
 from typing import Literal, NoReturn
@@ -17,7 +18,7 @@ from typing import Literal, NoReturn
 import h11
 
 from conformance.features import endpoint
-from conformance.transcript import Transcript
+from conformance.transcript import Read, Transcript
 from reference_server.errors import Error
 from reference_server.listening import announce, bind
 from reference_server.recordings import NoAnswerError, Recordings, read
@@ -79,6 +80,8 @@ class _Connection:
                 more = await self._answer(request, body)
         except (OSError, EOFError):
             pass  # the client left
+        except asyncio.CancelledError:
+            pass  # the server stops; to raise it would only make asyncio complain
         finally:
             self.writer.close()
 
@@ -114,7 +117,7 @@ class _Connection:
         asked_at = asyncio.get_running_loop().time()
         method, path = request.method.decode("ascii"), request.target.decode("latin-1")
         try:
-            transcript = self.recordings.answer(method, path, body)
+            transcript = encoded(self.recordings.answer(method, path, body))
         except NoAnswerError as error:
             if endpoint(path) == "models" and method == "GET":
                 await self._whole(200, self.recordings.models())
@@ -146,8 +149,7 @@ class _Connection:
         elif kind == "eof" and framing == "chunked":
             await self._send(b"0\r\n\r\n")
         stays = kind == "eof" and framing in ("chunked", "length", "none") and transcript.status is not None
-        complete = framing != "length" or _length(transcript) in (None, len(transcript.body()))
-        return stays and complete and "close" not in (transcript.header("connection") or "").lower()
+        return stays and "close" not in (transcript.header("connection") or "").lower()
 
     async def _until(self, asked_at: float, at: float, transcript: Transcript) -> None:
         if "times" in transcript.knows:
@@ -175,18 +177,29 @@ class _Connection:
             await self.writer.drain()
 
 
+def encoded(transcript: Transcript) -> Transcript:
+    """Return the transcript with its body as it was sent: recorders undo the content coding that the headers name."""
+    coding = (transcript.header("content-encoding") or "").strip().lower()
+    body = transcript.body()
+    if coding not in ("gzip", "x-gzip") or body.startswith(b"\x1f\x8b") or not body:
+        return transcript
+    gzip = zlib.compressobj(wbits=31)
+    reads = [Read(read.at, gzip.compress(read.data) + gzip.flush(zlib.Z_SYNC_FLUSH)) for read in transcript.reads]
+    reads[-1] = Read(reads[-1].at, reads[-1].data + gzip.flush())
+    return replace(transcript, reads=tuple(reads))
+
+
 def framing_of(transcript: Transcript) -> Framing:
     """Return how the body is delimited: as it was recorded, where that is known and can be repeated."""
     if transcript.status is None or transcript.status in (204, 304):
         return "none"
     if "chunked" in (transcript.header("transfer-encoding") or "").lower():
         return "chunked"
-    length, size = _length(transcript), len(transcript.body())
-    if length == size or (length is not None and "framing" in transcript.knows):
+    if _length(transcript) is not None:
         return "length"
     if transcript.ending.kind == "truncated" or transcript.http_version.startswith("HTTP/2"):
         return "chunked"  # an end by closing can't come too early
-    if "framing" in transcript.knows and length is None:
+    if "framing" in transcript.knows:
         return "close"
     return "chunked" if transcript.request.asks_for_stream() or transcript.ending.kind != "eof" else "length"
 
@@ -195,17 +208,23 @@ def head(transcript: Transcript, framing: Framing) -> bytes:
     """Return status line and headers: the raw ones where they were recorded and say how the body is delimited."""
     if transcript.head is not None and framing_of(transcript) == framing and transcript.head.strip():
         return transcript.head if transcript.head.endswith(b"\n\r\n") else transcript.head.rstrip() + b"\r\n\r\n"
-    dropped = {"connection"} if framing == "close" else set[str]()
-    if "framing" not in transcript.knows:
-        dropped.add("content-encoding")  # recorders decode the body
-    if _length(transcript) is None or framing != "length":
-        dropped |= _FRAMING_HEADERS
+    lengths = {"content-length", "transfer-encoding"}
+    recorded = {name.lower() for name, _ in transcript.headers} & lengths
+    says = {"chunked": "transfer-encoding", "length": "content-length"}.get(framing)
+    # Both at once are wrong, and repeated; a length that contradicts a recorded body, or a coding not ours, is not.
+    dropped = set[str]() if says == "transfer-encoding" and recorded == lengths else lengths - {says}
+    if framing == "length" and _length(transcript) != _number(transcript.header("content-length")):
+        dropped.add("content-length")
+    if framing == "close":
+        dropped.add("connection")
+    if "framing" not in transcript.knows and not transcript.body().startswith(b"\x1f\x8b"):
+        dropped.add("content-encoding")
     lines = [f"HTTP/1.1 {transcript.status} {_phrase(transcript.status)}"]
     lines += [f"{name}: {value}" for name, value in transcript.headers if name.lower() not in dropped]
-    if framing == "chunked":
-        lines.append("Transfer-Encoding: chunked")
-    elif framing == "length" and _length(transcript) is None:
-        lines.append(f"Content-Length: {len(transcript.body())}")
+    if says and (says not in recorded or says in dropped):
+        lines.append(
+            "Transfer-Encoding: chunked" if framing == "chunked" else f"Content-Length: {len(transcript.body())}"
+        )
     elif framing == "close":
         lines.append("Connection: close")
     return b"".join(_line(line) + b"\r\n" for line in [*lines, ""] if not line.startswith(":"))
@@ -221,9 +240,17 @@ def _line(text: str) -> bytes:
 
 
 def _length(transcript: Transcript) -> int | None:
-    value = (transcript.header("content-length") or "").strip()
-    known = "framing" in transcript.knows or value == str(len(transcript.body()))
-    return int(value) if known and value.isascii() and value.isdigit() and len(value) < 19 else None
+    """Return the length to announce, None where none was: a body that came to its end is as long as it is."""
+    announced = _number(transcript.header("content-length"))
+    size = len(transcript.body())
+    if announced is None or (announced != size and "framing" not in transcript.knows):
+        return None
+    return size if transcript.ending.kind == "eof" else announced
+
+
+def _number(value: str | None) -> int | None:
+    value = (value or "").strip()
+    return int(value) if value.isascii() and value.isdigit() and len(value) < 19 else None
 
 
 def _phrase(status: int | None) -> str:
