@@ -64,6 +64,7 @@ class Recorder:
     sink: Sink = lambda transcript: None
     requests: int = 0
     _negotiation: Negotiation = field(default_factory=Negotiation)
+    _running: dict[str, _Exchange] = field(default_factory=dict)
     _silent: int = 0  # answers in a row that never began
     _reason: str = ""  # what the last of them said
 
@@ -97,6 +98,11 @@ class Recorder:
     def lost(self, probe: Probe, detail: str) -> Transcript:
         """Return the transcript of a probe that was never sent."""
         return self._blank(probe, Ending("cancelled", detail=detail))
+
+    def cut_short(self, probe: Probe, detail: str) -> Transcript:
+        """Return what has come by now of an answer that nobody waits for any more."""
+        exchange = self._running.get(probe.name)
+        return self._kept(exchange.so_far("open", detail), []) if exchange else self.lost(probe, detail)
 
     @asynccontextmanager
     async def _transport(self) -> AsyncIterator[httpx.AsyncHTTPTransport]:
@@ -143,7 +149,10 @@ class Recorder:
         """Send one request and listen to its answer."""
         exchange = _Exchange(self._blank(probe, Ending("eof")), self.limits, probe.cancel_after)
         self.requests += 1
-        return await exchange.run(transport, self._outgoing(exchange.blank.request))
+        self._running[probe.name] = exchange
+        transcript = await exchange.run(transport, self._outgoing(exchange.blank.request))
+        self._running.pop(probe.name, None)
+        return transcript
 
     def _blank(self, probe: Probe, ending: Ending) -> Transcript:
         extra = self.target.body if probe.method == "POST" else None
@@ -206,35 +215,41 @@ class _Exchange:
     cancel_after: int | None
     reads: list[Read] = field(default_factory=list)
     events: list[ClientEvent] = field(default_factory=list)
+    head: dict[str, Any] = field(default_factory=dict)
     started: float = field(default_factory=time.perf_counter)
 
     async def run(self, transport: httpx.AsyncHTTPTransport, request: httpx.Request) -> Transcript:
         """Send the request and return the transcript."""
         limits = self.limits
-        answer: dict[str, Any] = {}
         try:
             # A connection has deadlines of its own, for TCP and for TLS: cut short from here, it would leak its socket.
             async with asyncio.timeout(2 * limits.connect + limits.idle + 1) as deadline:
                 request.extensions["trace"] = _Clock(self, deadline).trace
                 response = await transport.handle_async_request(request)
             pairs = ((name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers.raw)
-            answer = {
+            self.head = {
                 "status": response.status_code,
                 "headers": tuple(pairs),
                 "http_version": response.http_version,
             }
             try:
-                ending = await self._listen(response)
+                return await self._listen(response)
             finally:
                 with suppress(httpx.HTTPError, OSError):
                     await response.aclose()
         except TimeoutError:
-            ending = self._ending("timeout", f"{NO_ANSWER} within {min(limits.first, limits.total):g} s")
+            return self.so_far("timeout", f"{NO_ANSWER} within {min(limits.first, limits.total):g} s")
         except httpx.HTTPError as error:
-            ending = self._broken(error)
-        return replace(self.blank, **answer, reads=tuple(self.reads), client_events=tuple(self.events), ending=ending)
+            return self._broken(error)
 
-    async def _listen(self, response: httpx.Response) -> Ending:
+    def so_far(self, kind: EndingKind, detail: str = "") -> Transcript:
+        """Return what has come by now, with this ending."""
+        ending = Ending(kind, self._now(), detail)
+        return replace(
+            self.blank, **self.head, reads=tuple(self.reads), client_events=tuple(self.events), ending=ending
+        )
+
+    async def _listen(self, response: httpx.Response) -> Transcript:
         """Take the body piece by piece, until it ends or we have had enough."""
         size, last, seen = 0, b"", 0
         stop = self.started + self.limits.total
@@ -249,36 +264,33 @@ class _Exchange:
                         piece = await anext(pieces, None)
                 except TimeoutError:
                     what = f"nothing for {wait:g} s" if wait < left else f"not at its end after {self.limits.total:g} s"
-                    return self._ending("timeout", what)
+                    return self.so_far("timeout", what)
                 if piece is None:
-                    return self._ending("eof")
+                    return self.so_far("eof")
                 self.reads.append(Read(self._now(), piece))
                 size += len(piece) + PER_READ
                 if size > self.limits.size:
-                    return self._ending("open", f"more than {size >> 20} MiB: we stopped listening")
+                    return self.so_far("open", f"more than {size >> 20} MiB: we stopped listening")
                 if self.cancel_after is not None:
                     seen += (last + piece).count(b"\n\n")
                     last = piece[-1:] if piece[-2:] != b"\n\n" else b""
                     if seen >= self.cancel_after:
                         self.events.append(ClientEvent(self._now(), "cancel"))
-                        return self._ending("cancelled", f"left after {seen} events")
+                        return self.so_far("cancelled", f"left after {seen} events")
 
-    def _broken(self, error: httpx.HTTPError) -> Ending:
+    def _broken(self, error: httpx.HTTPError) -> Transcript:
         """Return how an answer ended that the network library could not go on with."""
         match error:
             case httpx.ConnectTimeout():
-                return self._ending("timeout", f"{NO_CONNECTION} within {self.limits.connect:g} s")
+                return self.so_far("timeout", f"{NO_CONNECTION} within {self.limits.connect:g} s")
             case httpx.TimeoutException():
-                return self._ending("timeout", type(error).__name__)
+                return self.so_far("timeout", type(error).__name__)
             case httpx.ConnectError():
-                return self._ending("reset", f"{NO_CONNECTION}: {_cause(error)}")
+                return self.so_far("reset", f"{NO_CONNECTION}: {_cause(error)}")
             case httpx.RemoteProtocolError():
-                return self._ending("truncated", str(error))
+                return self.so_far("truncated", str(error))
             case _:
-                return self._ending("reset", _cause(error))
-
-    def _ending(self, kind: EndingKind, detail: str = "") -> Ending:
-        return Ending(kind, self._now(), detail)
+                return self.so_far("reset", _cause(error))
 
     def _now(self) -> float:
         return time.perf_counter() - self.started

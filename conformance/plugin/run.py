@@ -26,7 +26,7 @@ from conformance.transcript import Transcript
 UNDECIDED = 6  # exit code
 Progress = Callable[[int, int], None]
 
-INTERRUPTED = "not sent or not answered: the run was interrupted"
+INTERRUPTED = "the run was interrupted"
 CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"}
 
 
@@ -92,7 +92,7 @@ class Run:
             self.requests = recorder.requests
             for probe in left:
                 if probe.name not in self.transcripts:
-                    self._take(recorder.lost(probe, INTERRUPTED))
+                    self._take(recorder.cut_short(probe, INTERRUPTED))
             self._judge()
 
     def verdict(self, id: str) -> Verdict:  # noqa: A002
