@@ -94,8 +94,10 @@ class Hooks:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Write the report, also of an interrupted run, and settle the exit code."""
-        self.run.stop()
-        self.run.write_report()
+        try:
+            self.run.write_report()
+        finally:
+            self.run.stop()
         others_failed = session.testsfailed > self.failed
         if exitstatus in OURS_TO_SET and self.run.verdicts and not others_failed:
             session.exitstatus = self.run.exit_code()
