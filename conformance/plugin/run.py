@@ -153,6 +153,7 @@ class Run:
 
     def _launch(self) -> str:
         try:
+            from reference_server.engine.library import MissingExtraError
             from reference_server.launchers import LaunchError, launch
         except ImportError as error:
             raise pytest.UsageError(
@@ -160,10 +161,9 @@ class Run:
             ) from None
         try:
             server = self._stack.enter_context(launch(self.settings.launch, command=self.settings.command))
-        except LaunchError as error:
-            raise pytest.UsageError(
-                self.clean(f"--target={self.settings.launch}: {' '.join(str(error).split())}")
-            ) from None
+        except (LaunchError, MissingExtraError) as error:
+            words = " ".join(str(error).split())
+            raise pytest.UsageError(self.clean(f"--target={self.settings.launch}: {words}")) from None
         url: str = server.url
         return url
 

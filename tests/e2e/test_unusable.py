@@ -196,6 +196,13 @@ def test_an_interrupted_run_keeps_what_was_recorded_and_stops_its_target(project
     assert '"status": 200' in half
 
 
+def test_a_target_whose_packages_are_missing(project):
+    project.write(absent="import sys\nsys.modules['llama_cpp'] = None\n")
+    path = f"{project.folder}:{project.environment()['PYTHONPATH']}"
+    words = ["pip install", "openai-conformance[reference]"]
+    unusable(project, "-p", "absent", "--target=reference", words=words, PYTHONPATH=path)
+
+
 @pytest.mark.parametrize("name", ["fine", "broken"])
 def test_a_target_by_name_is_started_and_stopped(project, name):
     project.write(
