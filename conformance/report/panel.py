@@ -22,7 +22,7 @@ WIDTH = 1000  # of the strip
 
 @dataclass(frozen=True)
 class Panel:
-    """All that is shown of one transcript."""
+    """All that is shown of one transcript; `elsewhere` names requirements whose findings are not about the body."""
 
     id: str
     summary: Mapping[str, Any]
@@ -31,6 +31,7 @@ class Panel:
     lines: tuple[Line, ...]
     is_stream: bool
     findings: int
+    elsewhere: tuple[str, ...]
     strip: Strip | None
 
 
@@ -80,6 +81,7 @@ def _panel(
         lines=tuple(shown),
         is_stream=is_stream(transcript),
         findings=len(findings),
+        elsewhere=tuple(dict.fromkeys(requirement for place, requirement in places if place is None or not body)),
         strip=_strip(transcript, spots),
     )
     return panel, used
