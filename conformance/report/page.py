@@ -9,6 +9,7 @@ from typing import Any
 
 from conformance.report.curl import command
 from conformance.report.escape import visible
+from conformance.report.text import answer
 from conformance.transcript import Transcript
 
 # Outcomes as the page lists them, each with a sign for those who don't see colours.
@@ -37,6 +38,7 @@ class Found:
     finding: Mapping[str, Any]
     place: str
     link: str
+    answer: str
     curl: str
 
 
@@ -167,7 +169,8 @@ def _found(finding: Mapping[str, Any], transcripts: Mapping[str, Transcript], ba
     transcript = transcripts.get(file)
     link = anchor(file) + (f"-e{where['event']}" if where.get("event") is not None else "") if transcript else ""
     curl = command(transcript.request, base_url=base_url) if transcript else ""
-    return Found(finding, ", ".join(words), link, curl)
+    came = answer(transcript) if transcript and not finding.get("excerpt") else ""
+    return Found(finding, ", ".join(words), link, came, curl)
 
 
 def anchor(file: str) -> str:

@@ -118,6 +118,11 @@ def test_a_finding_is_shown_with_its_bytes_and_a_way_to_repeat_it():
     assert "user:pass" not in shown
 
 
+def test_a_finding_without_bytes_says_what_the_answer_was():
+    finding = Finding("chunk-id-constant", Level.MUST, "an answer", "none", Where(), SILENT)
+    assert "The answer: no answer, 0 bytes, reset (connection reset)" in page(verdict(finding))
+
+
 def test_many_findings_are_counted_and_only_the_first_are_shown():
     assert "and 30 more, in report.json" in page(verdict(*[FINDING] * 40))
 
