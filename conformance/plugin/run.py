@@ -132,20 +132,22 @@ class Run:
         from conformance.report import write
         from conformance.report.document import build
 
-        transcripts = self._in_order()
-        document = build(
-            list(self.verdicts.values()),
-            transcripts,
-            profile=self.settings.profile,
-            target=self._target_facts(),
-            started=self.started,
-            seconds=round(self.seconds, 3),
-            requests=self.requests,
-        )
+        transcripts, folder = self._in_order(), self.settings.folder
         try:
-            self.report = write(self.settings.folder, document, transcripts)
+            document = build(
+                list(self.verdicts.values()),
+                transcripts,
+                profile=self.settings.profile,
+                target=self._target_facts(),
+                started=self.started,
+                seconds=round(self.seconds, 3),
+                requests=self.requests,
+            )
+            self.report = write(folder, document, transcripts)
         except OSError as error:
-            self.trouble = f"the report could not be written to {self.settings.folder}: {error}"
+            self.trouble = f"the report could not be written to {folder}: {error}"
+        except Exception as error:  # noqa: BLE001 - a mistake of ours there must not take the verdicts down
+            self.trouble = f"the report could not be made, please report this: {type(error).__name__}: {error}"
 
     def stop(self) -> None:
         """Stop a target that was started."""
