@@ -1,0 +1,102 @@
+"""How answers that are made piece by piece go out, streamed and whole, whatever their objects look like."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterable
+from typing import Any, Protocol
+
+from starlette.types import Receive, Send
+
+from reference_server.errors import RequestError
+from reference_server.http import wire
+from reference_server.text.pieces import Piece
+
+
+class Answering(Protocol):
+    """A generation under way."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    cancel: Callable[[], None]
+
+    async def pieces(self) -> list[Piece]:
+        """Wait for news."""
+
+    @property
+    def ended(self) -> bool:
+        """Tell whether everything was given."""
+
+
+class Streamed(Protocol):
+    """Writes the events of a stream."""
+
+    def events(self, pieces: Iterable[Piece]) -> Iterable[bytes]:
+        """Give the events for some news."""
+
+    def end(self, prompt_tokens: int, completion_tokens: int) -> bytes:
+        """Give the last events."""
+
+
+class Gathered(Protocol):
+    """Gathers the pieces of a whole answer."""
+
+    def add(self, pieces: Iterable[Piece]) -> None:
+        """Take some news."""
+
+    def document(self, prompt_tokens: int, completion_tokens: int) -> dict[str, Any]:
+        """Give the object they make."""
+
+
+@contextlib.asynccontextmanager
+async def cancelled_with_client(generation: Answering, receive: Receive) -> AsyncIterator[None]:
+    """End the generation when the client goes away, or when the answer fails."""
+
+    async def watch() -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        generation.cancel()
+
+    watcher = asyncio.create_task(watch())
+    try:
+        yield
+    finally:
+        watcher.cancel()
+        generation.cancel()
+
+
+async def send_whole(whole: Gathered, generation: Answering, send: Send) -> None:
+    """Send the answer when it is complete."""
+    while not generation.ended:
+        whole.add(await generation.pieces())
+    document = whole.document(generation.prompt_tokens, generation.completion_tokens)
+    body = wire.encode(document).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def send_stream(chunks: Streamed, generation: Answering, send: Send, media_type: str) -> None:
+    """Send each piece as it comes; a failure before the first one has a status of its own."""
+    headers = [
+        (b"content-type", media_type.encode()),
+        (b"cache-control", b"no-cache, must-revalidate"),
+        (b"x-accel-buffering", b"no"),
+    ]
+    begun = False
+    more = True
+    while more:
+        data, failed = bytearray(), False
+        try:
+            for event in chunks.events(await generation.pieces()):
+                data += event
+        except RequestError as failure:
+            if not begun and not data:
+                raise  # nothing is sent yet, so that the status can tell it
+            data, failed = data + wire.event(failure.error.body()), True
+        if not begun:
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            begun = True
+        more = not generation.ended and not failed
+        if not more and not failed:
+            data += chunks.end(generation.prompt_tokens, generation.completion_tokens)
+        await send({"type": "http.response.body", "body": bytes(data), "more_body": more})
