@@ -9,9 +9,9 @@ from enum import StrEnum
 
 from conformance.features import features
 from conformance.json_text import parse_bytes
+from conformance.place import Where
 from conformance.profile import Profile
 from conformance.requirement import Requirement
-from conformance.place import Where
 from conformance.transcript import Transcript
 from conformance.warrant import Level
 
