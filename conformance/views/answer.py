@@ -91,7 +91,7 @@ class Uncoded(Answer):
     @classmethod
     def _fits(cls, transcript: Transcript) -> bool:
         accepted = [value for name, value in transcript.request.headers if name.lower() == "accept-encoding"]
-        return {"request", "headers", "framing"} <= transcript.knows and accepted == ["identity"]
+        return {"request", "headers"} <= transcript.knows and accepted == ["identity"]
 
 
 class StreamAsked(Answer):

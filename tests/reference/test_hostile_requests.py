@@ -4,7 +4,7 @@ import json
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 
 from reference_server.chat.parameters import read
 from reference_server.chat.request import ChatRequest
@@ -112,7 +112,7 @@ def test_any_schema_is_rewritten_or_refused(schema, strict):
 
 
 @given(changes=st.dictionaries(st.sampled_from(NAMES), VALUES, min_size=1, max_size=4))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 def test_the_server_answers_or_refuses_and_goes_on(http, changes):
     body = {"model": "scripted", "messages": MESSAGES, "max_tokens": 4} | changes
     reply = http.post("/chat/completions", json=body) if _is_json(body) else None
@@ -121,7 +121,7 @@ def test_the_server_answers_or_refuses_and_goes_on(http, changes):
 
 
 @given(schema=st.dictionaries(WORDS, VALUES, max_size=4), strict=st.booleans())
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 def test_the_server_follows_or_refuses_any_schema(ask, schema, strict):
     wish = {"type": "json_schema", "json_schema": {"name": "x", "strict": strict, "schema": schema}}
     tools = [{"type": "function", "function": {"name": "x", "strict": strict, "parameters": schema}}]

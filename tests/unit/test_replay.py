@@ -80,7 +80,7 @@ FRAMINGS = {
 }
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.binary(max_size=2000), max_size=8),
     st.sampled_from([("chunked", "eof"), ("chunked", "truncated"), ("chunked", "reset"), ("chunked", "timeout")])

@@ -17,7 +17,7 @@ from reference_server import faults
 from reference_server.listening import bind, url
 from reference_server.replay import listen
 
-# The view of this rule needs the framing, which is no longer known once the recorder has undone the coding.
+# A recording holds the body without its coding, so it cannot be put back on the wire under that header.
 LOST = {"http-gzip-unasked"}
 STRICT = load("strict")
 SPOILT = {

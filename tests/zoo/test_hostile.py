@@ -3,7 +3,7 @@
 import json
 from dataclasses import replace
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import conformance.requirements  # noqa: F401 - fills the registry
@@ -63,7 +63,7 @@ def answer(
     return Transcript(request, status, headers, (Read(0.1, body),), Ending("eof", 0.2), probe="p", group="twins-p")
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150)
 @given(
     st.binary(max_size=200) | st.lists(lines, max_size=12).map(b"".join),
     st.sampled_from(PATHS),
@@ -75,14 +75,14 @@ def test_any_bytes_end_in_verdicts(body: bytes, path: str, media_type: str, json
     verdicts(answer(body, path=path, media_type=media_type, json_body=json_body, status=status))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150)
 @given(st.lists(values | chunks, max_size=5), values)
 def test_any_json_in_a_stream_ends_in_verdicts(events: list[object], request: object) -> None:
     body = b"".join(data(event).replace(b"\n", b"") + b"\n\n" for event in events) + b"data: [DONE]\n\n"
     verdicts(answer(body, json_body=request))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150)
 @given(values | chunks, st.sampled_from(PATHS), st.sampled_from([200, 400]), values)
 def test_any_json_in_a_body_ends_in_verdicts(value: object, path: str, status: int, request: object) -> None:
     body = json.dumps(value).encode()
@@ -90,7 +90,7 @@ def test_any_json_in_a_body_ends_in_verdicts(value: object, path: str, status: i
     verdicts(whole, goldens.load("chat-stream"))
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100)
 @given(st.sampled_from([f for f in REGISTRY.faults.values() if f.golden.startswith("chat-stream")]), st.data())
 def test_slicing_the_reads_otherwise_changes_no_finding(fault: Fault, draw: st.DataObject) -> None:
     spoilt = fault.apply(goldens.load(fault.golden))
@@ -100,7 +100,7 @@ def test_slicing_the_reads_otherwise_changes_no_finding(fault: Fault, draw: st.D
     assert verdicts(replace(spoilt, reads=tuple(Read(0.1, piece) for piece in pieces))) == verdicts(spoilt)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.binary(max_size=100), st.lists(st.tuples(st.text(max_size=9), st.text(max_size=9)), max_size=3))
 def test_a_transcript_survives_its_file(body: bytes, headers: list[tuple[str, str]]) -> None:
     kept = replace(answer(body), headers=tuple(headers))
