@@ -7,7 +7,7 @@ from typing import Any
 from reference_server.chat.request import ChatRequest
 from reference_server.http import wire
 from reference_server.http.outcome import reason
-from reference_server.text.pieces import CallArguments, CallStart, Finished, Piece, Text
+from reference_server.text.pieces import CallArguments, CallStart, Finished, Piece, Reasoning, Text
 
 
 class Chunks:
@@ -26,6 +26,9 @@ class Chunks:
                     yield from self._open_for_text(index)
                     logprobs = wire.logprobs(scores) if self._request.top_logprobs is not None else None
                     yield self._choice(index, {"content": text}, logprobs=logprobs)
+                case Reasoning(index, text):
+                    yield from self._open_for_text(index)
+                    yield self._choice(index, {"reasoning_content": text})
                 case CallStart(index, call, function):
                     yield from self._call(index, wire.first_fragment(call, function))
                 case CallArguments(index, call, text):

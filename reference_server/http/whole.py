@@ -7,12 +7,13 @@ from typing import Any
 from reference_server.chat.request import ChatRequest
 from reference_server.http import wire
 from reference_server.http.outcome import reason
-from reference_server.text.pieces import CallArguments, CallStart, Finished, Piece, Text, TokenScore
+from reference_server.text.pieces import CallArguments, CallStart, Finished, Piece, Reasoning, Text, TokenScore
 
 
 @dataclass
 class _Choice:
     texts: list[str] = field(default_factory=list)
+    thoughts: list[str] = field(default_factory=list)
     scores: list[TokenScore] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
     arguments: list[list[str]] = field(default_factory=list)
@@ -34,6 +35,8 @@ class Whole:
                 case Text(_, text, scores):
                     choice.texts.append(text)
                     choice.scores += scores
+                case Reasoning(_, text):
+                    choice.thoughts.append(text)
                 case CallStart(_, _, name):
                     choice.names.append(name)
                     choice.arguments.append([])
@@ -56,6 +59,8 @@ class Whole:
             "refusal": None,
             "annotations": [],
         }
+        if choice.thoughts:
+            message["reasoning_content"] = "".join(choice.thoughts)
         if choice.names:
             message["tool_calls"] = [
                 {

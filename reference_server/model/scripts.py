@@ -43,6 +43,31 @@ SCRIPTS = (
         ("<tool_call>", '\n{"name": "get_weather", ', '"arguments": ', '{"city": ', '"Paris"', "}}\n", "</tool_call>"),
         instead=("Without", " a tool", ", nobody", " can", " look", " outside."),
     ),
+    # The first of two calls has words of its own, as `<tool_call>` itself leads to the second.
+    Script(
+        "two-calls",
+        ("cities", "Cities"),
+        (
+            *('<tool_call>\n{"name": "get_weather", ', '"arguments": {', '"city": "Oslo"', "}}\n</tool_call>\n"),
+            *(
+                "<tool_call>",
+                '\n{"name": "get_weather", ',
+                '"arguments": ',
+                '{"city": ',
+                '"Paris"',
+                "}}\n",
+                "</tool_call>",
+            ),
+        ),
+    ),
+    Script(
+        "reasoning",
+        ("riddle", "Riddle"),
+        (
+            *("<think>", "\nA cat", " has", " four", " legs", ", so", " two", " have", " eight", ".\n", "</think>"),
+            *("\n\nEight", " legs."),
+        ),
+    ),
     Script(
         "unicode",
         ("emoji", "unicode", "Unicode"),

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from reference_server.text.hermes import ToolCalls
 from reference_server.text.pieces import Finished, Piece, Text, TokenScore
+from reference_server.text.reasoning import Thoughts
 from reference_server.text.stops import Stops
 from reference_server.text.utf8 import Characters
 
@@ -15,6 +16,7 @@ class Answer:
     def __init__(self, index: int, *, stops: Iterable[str] = (), tools: bool = False, one_call: bool = False) -> None:
         self._index = index
         self._characters, self._stops = Characters(), Stops(stops)
+        self._thoughts = Thoughts(index)
         self._calls = ToolCalls(index) if tools else None
         self._one_call = one_call
         self._scores: deque[tuple[TokenScore, int]] = deque()  # with the place where each token ends
@@ -34,7 +36,7 @@ class Answer:
 
     def finish(self, reason: str) -> list[Piece]:
         """Give what was held back and the end; the start of a character that never came whole is dropped."""
-        pieces = self._pass(self._stops.finish())
+        pieces = self._pass(self._stops.finish()) + self._spoken(self._thoughts.finish())
         if self._calls:
             pieces += self._scored(self._calls.finish())
             if self._calls.begun and reason == "stop":
@@ -42,16 +44,22 @@ class Answer:
         return [*pieces, Finished(self._index, reason)]
 
     def _pass(self, text: str) -> list[Piece]:
+        return self._spoken(self._thoughts.feed(text))
+
+    def _spoken(self, pieces: list[Piece]) -> list[Piece]:
         if self._calls:
-            return self._scored(self._calls.feed(text))
-        return self._scored([Text(self._index, text)]) if text else []
+            read = [self._calls.feed(piece.text) if isinstance(piece, Text) else [piece] for piece in pieces]
+            pieces = [piece for some in read for piece in some]
+        return self._scored(pieces)
 
     def _scored(self, pieces: list[Piece]) -> list[Piece]:
         return [self._with_scores(piece) if isinstance(piece, Text) else piece for piece in pieces]
 
     def _with_scores(self, piece: Text) -> Text:
         self._released += len(piece.text.encode())
-        scores = []
-        while self._scores and self._scores[0][1] <= self._released:
+        taken, scores = self._thoughts.taken, []
+        while self._scores and self._scores[0][1] <= taken:
+            self._scores.popleft()  # reasoning, which nobody asks the probabilities of
+        while self._scores and self._scores[0][1] <= taken + self._released:
             scores.append(self._scores.popleft()[0])
         return Text(piece.index, piece.text, tuple(scores))

@@ -22,6 +22,14 @@ class Text:
 
 
 @dataclass(frozen=True)
+class Reasoning:
+    """Some more of what the model says to itself before it answers."""
+
+    index: int
+    text: str
+
+
+@dataclass(frozen=True)
 class CallStart:
     """A tool call begins."""
 
@@ -48,4 +56,4 @@ class Finished:
     reason: str
 
 
-Piece = Text | CallStart | CallArguments | Finished
+Piece = Text | Reasoning | CallStart | CallArguments | Finished
