@@ -1,0 +1,80 @@
+"""Judging what was read: the findings of each exchange, and what was put to the test in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from conformance.exchange import Exchange
+from conformance.judge import Finding, Outcome, Verdict, judge
+from conformance.profile import Profile
+from conformance.requirement import Requirement
+from conformance.warrant import Level
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One exchange with its findings, in report order, and the ids of the requirements that had a subject in it."""
+
+    exchange: Exchange
+    kind: str
+    findings: tuple[Finding, ...]
+    exercised: tuple[str, ...]
+
+    @property
+    def worst(self) -> Level:
+        """Return the strongest level of its findings, OBSERVE where there are none."""
+        return max((finding.level for finding in self.findings), default=Level.OBSERVE)
+
+
+@dataclass
+class Summary:
+    """Exchanges, counted once each by the worst that was found in them."""
+
+    exchanges: int = 0
+    violated: int = 0
+    advised: int = 0
+
+    def add(self, judged: Judged) -> None:
+        """Count one more."""
+        self.exchanges += 1
+        self.violated += judged.worst is Level.MUST
+        self.advised += judged.worst is Level.SHOULD
+
+    def to_json(self) -> dict[str, int]:
+        """Return the part of the lint document."""
+        return {"exchanges": self.exchanges, "violated": self.violated, "advised": self.advised}
+
+
+def judge_together(
+    exchanges: Sequence[Exchange], requirements: Iterable[Requirement], profile: Profile
+) -> tuple[list[Judged], list[str]]:
+    """Return each exchange with its findings, and in words the requirements that raised, which is our fault.
+
+    Findings of a pair or a run count for the exchange that they point at.
+    """
+    transcripts = [exchange.transcript for exchange in exchanges]
+    verdicts = judge(requirements, transcripts, profile)
+    broken = [f"{v.requirement.id} could not be judged: {v.reason}" for v in verdicts if v.outcome is Outcome.BROKEN]
+    findings: dict[int, list[Finding]] = {id(transcript): [] for transcript in transcripts}
+    exercised: dict[int, list[str]] = {id(transcript): [] for transcript in transcripts}
+    for verdict in verdicts:
+        for finding in verdict.findings:
+            findings[id(finding.transcript)].append(finding)
+        for key in _subjects(verdict, exchanges):
+            exercised[key].append(verdict.requirement.id)
+    return [
+        Judged(exchange, exchange.kind, tuple(findings[key]), tuple(exercised[key]))
+        for exchange in exchanges
+        for key in [id(exchange.transcript)]
+    ], broken
+
+
+def _subjects(verdict: Verdict, exchanges: Sequence[Exchange]) -> set[int]:
+    """Return the transcripts in which a requirement had a subject, by their identity."""
+    if not verdict.subjects or verdict.outcome is Outcome.BROKEN:
+        return set()
+    if len(exchanges) == 1:
+        return {id(exchanges[0].transcript)}
+    transcripts = [exchange.transcript for exchange in exchanges]
+    return {id(subject.transcript) for subject in verdict.requirement.subject.among(transcripts)}
