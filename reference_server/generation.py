@@ -4,19 +4,22 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from reference_server.engine.events import Event, Finish
+from reference_server.engine.events import Event, Finish, Scored, Token
+from reference_server.text import echo
 from reference_server.text.answer import Answer
-from reference_server.text.pieces import Finished, Piece, TokenScore
+from reference_server.text.pieces import Finished, Piece, Text, TokenScore
 
 
 class Generation:
     """Receives the events of a job in the decoding thread, and gives them to one reader in the event loop."""
 
-    def __init__(self, answers: Sequence[Answer], prompt_tokens: int) -> None:
+    def __init__(self, answers: Sequence[Answer], prompt_tokens: int, echoes: Sequence[str] = ()) -> None:
+        """Collect what comes for some answers; `echoes`: the prompts, where the events are to score them."""
         self.prompt_tokens = prompt_tokens
         self.completion_tokens = 0
         self.cancel: Callable[[], None] = lambda: None
         self._answers, self._open = answers, len(answers)
+        self._echoes = echoes
         self._loop = asyncio.get_running_loop()
         self._told: deque[Piece] = deque()  # its methods are atomic
         self._news = asyncio.Event()
@@ -41,14 +44,15 @@ class Generation:
     def listen(self, event: Event) -> bool:
         """Take an event, in the decoding thread; True where the sequence has to stop."""
         answer = self._answers[event.sequence]
+        if isinstance(event, Scored):
+            text = self._echoes[event.sequence]
+            self._tell([Text(event.sequence, text, echo.scores(text, [_score(token) for token in event.tokens]))])
+            return False
         if isinstance(event, Finish):
             self.completion_tokens += event.produced
             self._tell(answer.finish(event.reason))
             return False
-        score = None
-        if event.logprob is not None:
-            score = TokenScore(event.text, event.logprob, tuple((other.text, other.logprob) for other in event.top))
-        self._tell(answer.feed(event.text, score))
+        self._tell(answer.feed(event.text, None if event.logprob is None else _score(event)))
         return answer.stopped
 
     def _tell(self, pieces: list[Piece]) -> None:
@@ -57,3 +61,12 @@ class Generation:
             if not self._woken:
                 self._woken = True
                 self._loop.call_soon_threadsafe(self._news.set)
+
+    def say(self, piece: Piece) -> None:
+        """Put a piece before all that is to come."""
+        self._told.append(piece)
+
+
+def _score(token: Token) -> TokenScore:
+    top = tuple((other.text, other.logprob) for other in token.top)
+    return TokenScore(token.text, 0.0 if token.logprob is None else token.logprob, top)

@@ -8,13 +8,19 @@ from pathlib import Path
 
 from reference_server import grammar
 from reference_server.chat.request import ChatRequest
+from reference_server.completion.request import CompletionRequest, Prompt
+from reference_server.embedding.request import EmbeddingRequest
+from reference_server.engine.embedder import Embedder
 from reference_server.engine.engine import ClosedError, Engine
-from reference_server.engine.sampling import GrammarError, Sampling
+from reference_server.engine.events import Event
+from reference_server.engine.job import Job
+from reference_server.engine.sampling import Grammar, GrammarError, Sampling
 from reference_server.errors import BusyError, RequestError, unknown_model
 from reference_server.generation import Generation
 from reference_server.template import Template, TemplateError
 from reference_server.text.answer import Answer
 from reference_server.text.hermes import OPEN
+from reference_server.text.pieces import Text
 
 _SCRIPTED_CREATED = 1_750_000_000
 _SHORT = 8192
@@ -42,6 +48,7 @@ class Service:
         self._most = engine.sequences + queue
         self._engine = engine
         model = engine.model
+        self._embedder = Embedder(model, engine.context)
         self._start_and_end = model.start_and_end
         self._template = Template(model.template, self._start_and_end)
         self._call_token = model.token(OPEN)
@@ -50,16 +57,8 @@ class Service:
 
     async def start(self, request: ChatRequest) -> Generation:
         """Begin to answer, in the running event loop; raises RequestError for what cannot be done."""
-        if request.model != self.card.id:
-            raise unknown_model(request.model)
-        if request.n > self._engine.sequences:
-            message = f"Invalid 'n': expected a value <= {self._engine.sequences}, but got {request.n}."
-            raise RequestError(message, param="n", code="integer_above_max_value")
-        if self._engine.load + request.n > self._most:
-            raise BusyError
-        text = self._text(request)
-        # llama.cpp's time for a text grows with its square: a long one must not hold up everybody else.
-        prompt = self._tokens(text) if len(text) < _SHORT else await asyncio.to_thread(self._tokens, text)
+        self._admit(request.model, request.n, request.n)
+        prompt = await self._read(self._text(request), "messages")
         answers = [
             Answer(
                 index,
@@ -76,17 +75,65 @@ class Service:
                 generation.listen,
                 limit=request.limit,
                 n=request.n,
-                sampling=self._sampling(request),
+                sampling=self._sampling(
+                    request, calls=request.tools.active, form=grammar.of(request, self._call_token)
+                ),
                 top=request.top_logprobs,
             )
         except GrammarError as error:
             param = "response_format" if request.format else "tools"
             raise RequestError(f"Invalid schema for '{param}': {error}.", param=param) from error
         except ClosedError as error:
-            message = "The server takes no more requests."
-            raise RequestError(message, status=503, kind="server_error") from error
+            raise _closed() from error
         generation.cancel = job.cancel
         return generation
+
+    async def complete(self, request: CompletionRequest) -> Generation:
+        """Begin to complete the prompts; raises RequestError as `start` does. Each prompt is a job of its own."""
+        self._admit(request.model, request.n, request.choices)
+        sampling = self._sampling(request)
+        prompts = [await self._read(prompt, "prompt") for prompt in request.prompts]
+        answers = [Answer(index, stops=request.stops) for index in range(request.choices)]
+        echoes = [self._shown(prompt) for prompt in request.prompts for _ in range(request.n)] if request.echo else []
+        generation = Generation(answers, sum(map(len, prompts)), echoes)
+        scored = request.echo and request.top_logprobs is not None
+        for index, text in enumerate(echoes if not scored else []):
+            if text:
+                generation.say(Text(index, text))
+        jobs: list[Job] = []
+
+        def cancel() -> None:
+            for job in jobs:
+                job.cancel()
+
+        generation.cancel = cancel
+        try:
+            for number, prompt in enumerate(prompts):
+
+                def listen(event: Event, first: int = number * request.n) -> bool:
+                    return generation.listen(event._replace(sequence=first + event.sequence))
+
+                limit, top = request.limit, request.top_logprobs
+                jobs.append(
+                    self._engine.submit(
+                        prompt, listen, limit=limit, n=request.n, sampling=sampling, top=top, scored=scored
+                    )
+                )
+        except ClosedError as error:
+            cancel()
+            raise _closed() from error
+        return generation
+
+    async def embed(self, request: EmbeddingRequest) -> tuple[list[list[float]], int]:
+        """Give a vector for each input, and the number of their tokens; raises RequestError as `start` does."""
+        if request.model != self.card.id:
+            raise unknown_model(request.model)
+        if request.dimensions is not None and request.dimensions > (width := self._engine.model.width):
+            message = f"Invalid 'dimensions': expected a value <= {width}, but got {request.dimensions}."
+            raise RequestError(message, param="dimensions", code="integer_above_max_value")
+        inputs = [await self._read(text, "input", room=self._embedder.room) for text in request.inputs]
+        vectors = await asyncio.to_thread(self._embedder.embed, inputs, request.dimensions)
+        return vectors, sum(map(len, inputs))
 
     @property
     def healthy(self) -> bool:
@@ -95,7 +142,38 @@ class Service:
 
     def close(self) -> None:
         """End all generations and give the memory back."""
+        self._embedder.close()
         self._engine.close()
+
+    def _admit(self, model: str, n: int, texts: int) -> None:
+        """Refuse what is for another model, or for which there is no room now."""
+        if model != self.card.id:
+            raise unknown_model(model)
+        if n > self._engine.sequences:
+            message = f"Invalid 'n': expected a value <= {self._engine.sequences}, but got {n}."
+            raise RequestError(message, param="n", code="integer_above_max_value")
+        if texts > self._most:
+            message = f"Invalid 'prompt': this server makes at most {self._most} texts at once, not {texts}."
+            raise RequestError(message, param="prompt", code="array_above_max_length")
+        if self._engine.load + texts > self._most:
+            raise BusyError
+
+    def _shown(self, prompt: Prompt) -> str:
+        return prompt if isinstance(prompt, str) else self._engine.model.text(prompt)
+
+    async def _read(self, prompt: Prompt, place: str, room: int | None = None) -> list[int]:
+        """Turn a prompt into tokens, or check those that it consists of."""
+        room = room or self._engine.context
+        if isinstance(prompt, str):
+            # llama.cpp's time for a text grows with its square: a long one must not hold up everybody else.
+            if len(prompt) < _SHORT:
+                return self._tokens(prompt, place, room)
+            return await asyncio.to_thread(self._tokens, prompt, place, room)
+        if max(prompt) >= (count := self._engine.model.n_vocab):
+            raise RequestError(f"Invalid '{place}': token numbers go from 0 to {count - 1}.", param=place)
+        if len(prompt) >= room:
+            raise _too_long(room, str(len(prompt)), place)
+        return list(prompt)
 
     def _text(self, request: ChatRequest) -> str:
         try:
@@ -105,25 +183,27 @@ class Service:
         start = self._start_and_end[0]
         return text.removeprefix(start) if start else text  # the tokenizer puts it there
 
-    def _tokens(self, text: str) -> list[int]:
+    def _tokens(self, text: str, place: str, room: int) -> list[int]:
         """Turn the prompt into tokens, and give up early on one that is far too long."""
-        tokenize, room = self._engine.model.tokenize, self._engine.context
+        tokenize = self._engine.model.tokenize
         size = _SHORT
         while size < len(text):
             if len(tokenize(text[:size])) > room:
-                raise _too_long(room, f"more than {room}")
+                raise _too_long(room, f"more than {room}", place)
             size *= 4
         if (count := len(prompt := tokenize(text))) >= room:
-            raise _too_long(room, str(count))
+            raise _too_long(room, str(count), place)
         return prompt
 
-    def _sampling(self, request: ChatRequest) -> Sampling:
+    def _sampling(
+        self, request: ChatRequest | CompletionRequest, *, calls: bool = False, form: Grammar | None = None
+    ) -> Sampling:
         vocabulary = self._engine.model.n_vocab
         if request.logit_bias and max(request.logit_bias) >= vocabulary:
             message = f"Invalid 'logit_bias': token numbers go from 0 to {vocabulary - 1}."
             raise RequestError(message, param="logit_bias", code="invalid_value")
         bias = {token: float("-inf") if value <= -100 else value for token, value in request.logit_bias.items()}
-        if self._call_token is not None and not request.tools.active:
+        if self._call_token is not None and not calls:
             bias[self._call_token] = float("-inf")  # a call that nobody asked for would be shown as markup
         return Sampling(
             temperature=request.temperature,
@@ -132,16 +212,20 @@ class Service:
             presence_penalty=request.presence_penalty,
             seed=request.seed,
             logit_bias=bias,
-            grammar=grammar.of(request, self._call_token),
+            grammar=form,
         )
 
 
-def _too_long(room: int, count: str) -> RequestError:
+def _closed() -> RequestError:
+    return RequestError("The server takes no more requests.", status=503, kind="server_error")
+
+
+def _too_long(room: int, count: str, place: str) -> RequestError:
     message = (
-        f"This model's maximum context length is {room} tokens. However, your messages resulted in "
-        f"{count} tokens. Please reduce the length of the messages."
+        f"This model's maximum context length is {room} tokens. However, your {place} resulted in "
+        f"{count} tokens. Please reduce the length of the {place}."
     )
-    return RequestError(message, param="messages", code="context_length_exceeded")
+    return RequestError(message, param=place, code="context_length_exceeded")
 
 
 def open_service(model: Path | None, *, parallel: int, context: int, queue: int) -> Service:

@@ -22,7 +22,8 @@ from reference_server.chat.tools import response_format, tools
 from reference_server.errors import RequestError, unsupported
 
 
-def _stop(place: str, value: object) -> tuple[str, ...]:
+def stop(place: str, value: object) -> tuple[str, ...]:
+    """Accept one stop string or up to four."""
     if isinstance(value, str):
         return (value,)
     if not isinstance(value, list):
@@ -30,7 +31,8 @@ def _stop(place: str, value: object) -> tuple[str, ...]:
     return tuple(text(f"{place}[{number}]", item) for number, item in enumerate(array(place, value, most=4)))
 
 
-def _logit_bias(place: str, value: object) -> dict[int, float]:
+def logit_bias(place: str, value: object) -> dict[int, float]:
+    """Accept biases by the number of a token."""
     biases: dict[int, float] = {}
     for key, bias in obj(place, value).items():
         if not (key.isascii() and key.isdigit() and len(key) < 10):
@@ -53,11 +55,12 @@ def _modalities(place: str, value: object) -> list[object]:
     return wanted
 
 
-def _stream_options(place: str, value: object) -> dict[str, object]:
+def stream_options(place: str, value: object) -> dict[str, object]:
+    """Accept the options of a stream."""
     options = obj(place, value)
     for key, wish in options.items():
         if key not in ("include_usage", "include_obfuscation"):
-            raise _unknown(f"{place}.{key}")
+            raise unknown(f"{place}.{key}")
         if wish is not None:
             boolean(f"{place}.{key}", wish)
     return options
@@ -71,9 +74,9 @@ _TABLE: Mapping[str, Check] = {
     "model": text,
     "messages": messages,
     "stream": boolean,
-    "stream_options": _stream_options,
+    "stream_options": stream_options,
     "n": integer(1, 128),
-    "stop": _stop,
+    "stop": stop,
     "max_tokens": integer(1),
     "max_completion_tokens": integer(1),
     "temperature": number(0, 2),
@@ -81,7 +84,7 @@ _TABLE: Mapping[str, Check] = {
     "frequency_penalty": number(-2, 2),
     "presence_penalty": number(-2, 2),
     "seed": integer(-(2**63), 2**63 - 1),
-    "logit_bias": _logit_bias,
+    "logit_bias": logit_bias,
     "logprobs": boolean,
     "top_logprobs": integer(0, 20),
     "response_format": response_format,
@@ -122,7 +125,7 @@ def read(body: object) -> ChatRequest:
             if value is not None:
                 given[name] = _TABLE[name](name, value)
         elif name not in _UNSUPPORTED:
-            raise _unknown(name)
+            raise unknown(name)
     return _request(given)
 
 
@@ -153,5 +156,6 @@ def _request(given: Mapping[str, Any]) -> ChatRequest:
     )
 
 
-def _unknown(name: str) -> RequestError:
+def unknown(name: str) -> RequestError:
+    """Refuse a parameter that the API does not have."""
     return RequestError(f"Unrecognized request argument supplied: {name}", param=name, code="unknown_parameter")

@@ -31,14 +31,17 @@ class Batch:
         """Begin anew."""
         self.struct.n_tokens = 0
 
-    def add(self, tokens: Sequence[int], position: int, sequence: int, *, output: bool) -> int:
-        """Append tokens of a sequence; `output`: logits are wanted after the last one. Gives the last row."""
+    def add(self, tokens: Sequence[int], position: int, sequence: int, *, output: bool, outputs: bool = False) -> int:
+        """Append tokens of a sequence; gives the last row.
+
+        `output`: logits are wanted after the last one; `outputs`: after each of them.
+        """
         start: int = self.struct.n_tokens
         stop = start + len(tokens)
         self._token[start:stop] = tokens
         self._position[start:stop] = range(position, position + len(tokens))
         self._sequence[start:stop] = sequence
-        self._output[start:stop] = 0
-        self._output[stop - 1] = output
+        self._output[start:stop] = outputs
+        self._output[stop - 1] = output or outputs
         self.struct.n_tokens = stop
         return stop - 1

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from reference_server.engine.batch import Batch
 from reference_server.engine.candidates import Candidates
-from reference_server.engine.events import Event, Finish, Token
+from reference_server.engine.events import Event, Finish, Scored, Token
 from reference_server.engine.job import Job, Listener, Part, Sequence
 from reference_server.engine.model import Model
 from reference_server.engine.sampling import Samplers, Sampling
@@ -53,8 +53,11 @@ class Engine:
         n: int = 1,
         sampling: Sampling | None = None,
         top: int | None = None,
+        scored: bool = False,
     ) -> Job:
         """Start a generation of n texts; `top`: give the log probabilities of that many tokens at each place.
+
+        `scored`: give those of the prompt as well. A limit of 0 makes no token at all.
 
         Raises ValueError for what cannot be decoded, GrammarError among them.
         """
@@ -65,7 +68,9 @@ class Engine:
             raise ValueError(f"{n} texts, but there is room for 1 to {self.sequences}")
         if not all(0 <= token < self.model.n_vocab for token in prompt):
             raise ValueError("a prompt token is out of range")  # it would fail the whole batch
-        job = Job(prompt, listener, min(limit or room, room), top, [])
+        job = Job(prompt, listener, room if limit is None else min(limit, room), top, [])
+        if scored and top is not None:
+            job.scores = []
         try:
             for index in range(n):
                 samplers = Samplers(self._api, self.model.vocab, sampling or Sampling(), index=index, limit=job.limit)
@@ -163,7 +168,10 @@ class Engine:
         if not parts:
             return
         self._batch.clear()
-        last = [[self._batch.add(*row[:3], output=row[3]) for row in part.rows] for part in parts]
+        last = [
+            [self._batch.add(*row[:3], output=row[3], outputs=part.job.scores is not None) for row in part.rows]
+            for part in parts
+        ]
         if code := self._api.llama_decode(self.model.context, self._batch.struct):
             log.error("llama.cpp cannot decode a batch of %d jobs: %d", len(parts), code)
             if len(parts) == 1:
@@ -175,7 +183,9 @@ class Engine:
             for part in parts:
                 self._run([part])
             return
-        for part in parts:
+        for part, rows in zip(parts, last, strict=True):
+            if part.prompt and part.job.scores is not None:
+                self._score(part.job, part.job.scores, rows[0] + 1 - part.prompt, part.prompt)
             self._share(part)
         for part, rows in zip(parts, last, strict=True):
             if part.job.running:
@@ -192,6 +202,17 @@ class Engine:
             for other in others:
                 self._api.llama_memory_seq_cp(self.model.memory, first.number, other.number, -1, -1)
 
+    def _score(self, job: Job, scores: list[Token], row: int, count: int) -> None:
+        """Note how likely the prompt was after each of some rows; tell it when that is known of all of it."""
+        if not scores:
+            scores.append(Token(0, self.model.piece(job.prompt[0]), None, []))
+        for place, token in enumerate(job.prompt[job.prefilled + 1 : job.prefilled + count + 1]):
+            logprob, top = self._candidates.logprobs(self._candidates.logits(row + place), token, job.top or 0)
+            scores.append(Token(0, self.model.piece(token), logprob, top))
+        if len(scores) == len(job.prompt) and job.prefilled + count == len(job.prompt):
+            for sequence in job.sequences:
+                self._tell(job, Scored(sequence.index, scores))
+
     def _advance(self, job: Job, sequence: Sequence, row: int) -> None:
         if reason := self._choose(job, sequence, row):
             self._end(job, sequence, reason)
@@ -200,6 +221,8 @@ class Engine:
         """Choose the next token of a sequence and tell it; gives the reason when the sequence ends with it."""
         if job.cancelled:
             return "cancelled"
+        if sequence.produced >= job.limit:
+            return "length"  # nothing was to be made
         logits = self._candidates.logits(row)
         token = self._candidates.choose(logits, sequence.samplers)
         if token is None:

@@ -22,6 +22,14 @@ class Token(NamedTuple):
     """The likeliest tokens, best first, where they were asked for."""
 
 
+class Scored(NamedTuple):
+    """The prompt of a sequence has been decoded, and its tokens were to be scored."""
+
+    sequence: int
+    tokens: list[Token]
+    """The first one has no log probability: nothing stands before it."""
+
+
 class Finish(NamedTuple):
     """A sequence has ended; nothing follows for it."""
 
@@ -32,4 +40,4 @@ class Finish(NamedTuple):
     """How many tokens it gave, the end token not counted."""
 
 
-Event = Token | Finish
+Event = Token | Scored | Finish

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from reference_server.engine.events import Event
+from reference_server.engine.events import Event, Token
 from reference_server.engine.sampling import Samplers
 
 Listener = Callable[[Event], object]
@@ -32,6 +32,8 @@ class Job:
     limit: int
     top: int | None
     sequences: list[Sequence]
+    scores: list[Token] | None = None
+    """Of the tokens of the prompt decoded so far; None where nobody wants to know."""
     prefilled: int = 0
     cancelled: bool = False
 
@@ -51,6 +53,6 @@ class Part:
 
     job: Job
     rows: list[tuple[list[int], int, int, bool]] = field(default_factory=list)
-    """Tokens, position of the first, number of the sequence, and whether logits are wanted after them."""
+    """Tokens, position of the first, number of the sequence, and whether logits are wanted after the last."""
     prompt: int = 0
     """How many of the tokens belong to the prompt."""

@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +22,14 @@ class Model:
         if not path.is_file():
             raise ModelError(f"no such model file: {path}")
         library.complaint()
-        self._weights = self.api.llama_model_load_from_file(os.fsencode(path), self.api.llama_model_default_params())
-        if not self._weights:
+        self.weights = self.api.llama_model_load_from_file(os.fsencode(path), self.api.llama_model_default_params())
+        if not self.weights:
             raise ModelError(f"cannot load {path}: {library.complaint() or 'llama.cpp refuses it'}")
-        self.vocab = self.api.llama_model_get_vocab(self._weights)
+        self.vocab = self.api.llama_model_get_vocab(self.weights)
         self.n_vocab: int = self.api.llama_vocab_n_tokens(self.vocab)
-        self.context = self.api.llama_init_from_model(self._weights, self._params(sequences, context, batch))
+        self.context = self.api.llama_init_from_model(self.weights, self._params(sequences, context, batch))
         if not self.context:
-            self.api.llama_model_free(self._weights)
+            self.api.llama_model_free(self.weights)
             raise ModelError(f"no room for {sequences} x {context} tokens of {path}: {library.complaint()}")
         self.memory = self.api.llama_get_memory(self.context)
 
@@ -43,9 +44,13 @@ class Model:
     def tokenize(self, text: str, *, special: bool = True) -> list[int]:
         """Turn a text into tokens; `special`: control tokens are read in it, and the start token is put before."""
         raw = text.encode()
-        ids = (self.api.llama_token * (len(raw) + 8))()
-        count = self.api.llama_tokenize(self.vocab, raw, len(raw), ids, len(ids), special, special)
-        return list(ids[:count])
+        room = len(raw) + 8
+        while True:
+            ids = (self.api.llama_token * room)()
+            count = self.api.llama_tokenize(self.vocab, raw, len(raw), ids, room, special, special)
+            if count >= 0:
+                return list(ids[:count])
+            room = -count  # a blank without a token of its own becomes the three bytes of U+2581
 
     def token(self, text: str) -> int | None:
         """Find the token that is exactly this text."""
@@ -58,6 +63,19 @@ class Model:
         """Give the bytes of a token; control tokens have none."""
         size = self.api.llama_token_to_piece(self.vocab, token, self._buffer, len(self._buffer), 0, False)
         return self._buffer.raw[: max(size, 0)]
+
+    def text(self, tokens: Iterable[int]) -> str:
+        """Give the text of some tokens, from any thread; what is no character becomes U+FFFD."""
+        buffer, said = ctypes.create_string_buffer(len(self._buffer)), b""
+        for token in tokens:
+            size = self.api.llama_token_to_piece(self.vocab, token, buffer, len(buffer), 0, False)
+            said += buffer.raw[: max(size, 0)]
+        return said.decode("utf-8", "replace").replace("▁", " ")
+
+    @property
+    def width(self) -> int:
+        """Give the number of values that stand for a token inside the network."""
+        return int(self.api.llama_model_n_embd(self.weights))
 
     def special_text(self, token: int) -> str:
         """Give the name of a token, that of a control token too."""
@@ -72,10 +90,10 @@ class Model:
     @property
     def template(self) -> str | None:
         """Give the chat template that the file brings."""
-        text = self.api.llama_model_chat_template(self._weights, None)
+        text = self.api.llama_model_chat_template(self.weights, None)
         return text.decode() if text else None
 
     def close(self) -> None:
         """Give the memory back; nothing may be called afterwards."""
         self.api.llama_free(self.context)
-        self.api.llama_model_free(self._weights)
+        self.api.llama_model_free(self.weights)

@@ -3,6 +3,7 @@
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
@@ -10,10 +11,20 @@ from starlette.types import ASGIApp
 
 from reference_server.errors import RequestError, unknown_model
 from reference_server.http.chat import ChatCompletions
+from reference_server.http.completions import Completions
+from reference_server.http.embeddings import Embeddings
 from reference_server.http.keys import KeyCheck
 from reference_server.http.refusals import http_error, request_error, server_error
 from reference_server.http.stamp import Stamp
 from reference_server.service import Service
+
+BROWSERS = Middleware(
+    CORSMiddleware,
+    allow_origins=["*"],
+    allow_methods=["GET", "POST"],
+    allow_headers=["*"],
+    expose_headers=["x-request-id"],
+)
 
 
 def application(service: Service, key: str | None = None) -> ASGIApp:
@@ -36,11 +47,13 @@ def application(service: Service, key: str | None = None) -> ASGIApp:
     app = Starlette(
         routes=[
             Route("/v1/chat/completions", ChatCompletions(service.start, service.fingerprint), methods=["POST"]),
+            Route("/v1/completions", Completions(service.complete), methods=["POST"]),
+            Route("/v1/embeddings", Embeddings(service.embed).answer, methods=["POST"]),
             Route("/v1/models", models),
             Route("/v1/models/{id:path}", model),
             Route("/health", health),
         ],
-        middleware=[Middleware(KeyCheck, key)] if key else [],
+        middleware=[BROWSERS, *([Middleware(KeyCheck, key)] if key else [])],
         exception_handlers={RequestError: request_error, HTTPException: http_error, Exception: server_error},
     )
     app.router.redirect_slashes = False

@@ -11,11 +11,16 @@ class GoneError(Exception):
 
 def reason(request: ChatRequest, finished: Finished) -> str:
     """Give the finish reason; raises GoneError or RequestError where there is none."""
+    if finished.reason == "tool_calls":
+        return "stop" if request.tools.choice == "named" else "tool_calls"  # as OpenAI has it
+    return plain_reason(finished)
+
+
+def plain_reason(finished: Finished) -> str:
+    """Give the finish reason of a text without calls; raises as `reason` does."""
     match finished.reason:
         case "stop" | "length":
             return finished.reason
-        case "tool_calls":
-            return "stop" if request.tools.choice == "named" else "tool_calls"  # as OpenAI has it
         case "cancelled":
             raise GoneError
         case "closed":

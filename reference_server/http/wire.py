@@ -90,9 +90,13 @@ def event(document: Mapping[str, Any]) -> bytes:
 DONE = b"data: [DONE]\n\n"
 
 
-def _token(text: bytes, logprob: float) -> dict[str, Any]:
+def token_text(text: bytes) -> str:
+    """Show a token as text; a part of a character is shown by its bytes."""
     try:
-        shown = text.decode()
-    except UnicodeDecodeError:  # a part of a character is shown by its bytes
-        shown = "bytes:" + "".join(f"\\x{byte:02x}" for byte in text)
-    return {"token": shown, "logprob": logprob, "bytes": list(text)}
+        return text.decode()
+    except UnicodeDecodeError:
+        return "bytes:" + "".join(f"\\x{byte:02x}" for byte in text)
+
+
+def _token(text: bytes, logprob: float) -> dict[str, Any]:
+    return {"token": token_text(text), "logprob": logprob, "bytes": list(text)}

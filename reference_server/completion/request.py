@@ -1,0 +1,36 @@
+"""A legacy completion request as the rest of the server sees it: complete and checked."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+Prompt = str | tuple[int, ...]
+"""A text, or the numbers of its tokens."""
+
+DEFAULT_LIMIT = 16
+
+
+@dataclass(frozen=True)
+class CompletionRequest:
+    """What a client asks of `/v1/completions`."""
+
+    model: str
+    prompts: tuple[Prompt, ...]
+    stream: bool = False
+    include_usage: bool = False
+    echo: bool = False
+    n: int = 1
+    stops: tuple[str, ...] = ()
+    limit: int = DEFAULT_LIMIT
+    temperature: float = 1.0
+    top_p: float = 1.0
+    frequency_penalty: float = 0.0
+    presence_penalty: float = 0.0
+    seed: int | None = None
+    logit_bias: Mapping[int, float] = field(default_factory=dict)
+    top_logprobs: int | None = None
+    """None: no log probabilities at all."""
+
+    @property
+    def choices(self) -> int:
+        """Count the choices of the answer: n for each prompt, in the order of the prompts."""
+        return self.n * len(self.prompts)

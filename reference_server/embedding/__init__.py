@@ -1,0 +1,1 @@
+"""Requests for embeddings as data."""

@@ -1,0 +1,144 @@
+"""`POST /v1/completions`, streamed and not: the objects that api.openai.com sends, which have one shape for both."""
+
+import contextlib
+import time
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.types import Receive, Scope, Send
+
+from reference_server.completion.parameters import read
+from reference_server.completion.request import CompletionRequest
+from reference_server.http import wire
+from reference_server.http.body import read_json
+from reference_server.http.outcome import GoneError, plain_reason
+from reference_server.http.sending import Answering, cancelled_with_client, send_stream, send_whole
+from reference_server.text.echo import Unscored
+from reference_server.text.pieces import Finished, Piece, Text, TokenScore
+
+Start = Callable[[CompletionRequest], Awaitable[Answering]]
+"""Begins to answer a request; raises RequestError for what cannot be done."""
+
+
+class Completions:
+    """The endpoint as an ASGI application."""
+
+    def __init__(self, start: Start) -> None:
+        self._start = start
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        with contextlib.suppress(ConnectionAbortedError, GoneError):
+            request = read(await read_json(scope, receive))
+            generation = await self._start(request)
+            async with cancelled_with_client(generation, receive):
+                if request.stream:
+                    await send_stream(TextChunks(request), generation, send, "text/event-stream")
+                else:
+                    await send_whole(WholeText(request), generation, send)
+
+
+class Offsets:
+    """Where the tokens of one choice stand in its text, in characters; goes on from piece to piece."""
+
+    def __init__(self) -> None:
+        self._said = bytearray()
+
+    def logprobs(self, scores: Sequence[TokenScore]) -> dict[str, Any]:
+        """Give the log probabilities of some more tokens in the four arrays of this endpoint."""
+        offsets = []
+        for score in scores:
+            offsets.append(len(self._said.decode("utf-8", "ignore")))
+            self._said += score.text
+        unknown = [isinstance(score, Unscored) for score in scores]
+        return {
+            "text_offset": offsets,
+            "token_logprobs": [None if first else score.logprob for first, score in zip(unknown, scores, strict=True)],
+            "tokens": [wire.token_text(score.text) for score in scores],
+            "top_logprobs": [
+                None if first else {wire.token_text(text): logprob for text, logprob in reversed(score.top)}
+                for first, score in zip(unknown, scores, strict=True)
+            ],
+        }
+
+
+def _head() -> dict[str, Any]:
+    return {"id": wire.name("cmpl-", 29), "object": "text_completion", "created": int(time.time())}
+
+
+class TextChunks:
+    """Writes the events of one stream."""
+
+    def __init__(self, request: CompletionRequest) -> None:
+        self._request, self._head = request, _head()
+        self._offsets = [Offsets() for _ in range(request.choices)]
+
+    def events(self, pieces: Iterable[Piece]) -> Iterator[bytes]:
+        """Give the events for some news of the generation; raises as `plain_reason` does."""
+        for piece in pieces:
+            match piece:
+                case Text(index, text, scores):
+                    asked = self._request.top_logprobs is not None
+                    yield self._choice(index, text, self._offsets[index].logprobs(scores) if asked else None, None)
+                case Finished(index):
+                    yield self._choice(index, "", None, plain_reason(piece))
+
+    def end(self, prompt_tokens: int, completion_tokens: int) -> bytes:
+        """Give the last events of the stream."""
+        if not self._request.include_usage:
+            return wire.DONE
+        return self._event([], usage(prompt_tokens, completion_tokens)) + wire.DONE
+
+    def _choice(self, index: int, text: str, logprobs: dict[str, Any] | None, finish: str | None) -> bytes:
+        return self._event([{"text": text, "index": index, "logprobs": logprobs, "finish_reason": finish}], None)
+
+    def _event(self, choices: list[dict[str, Any]], counts: dict[str, int] | None) -> bytes:
+        document = self._head | {"choices": choices, "model": self._request.model}
+        return wire.event(document | {"usage": counts} if self._request.include_usage else document)
+
+
+@dataclass
+class _Choice:
+    texts: list[str] = field(default_factory=list)
+    scores: list[TokenScore] = field(default_factory=list)
+    finish: str = ""
+
+
+class WholeText:
+    """Gathers the pieces of one answer."""
+
+    def __init__(self, request: CompletionRequest) -> None:
+        self._request = request
+        self._choices = [_Choice() for _ in range(request.choices)]
+
+    def add(self, pieces: Iterable[Piece]) -> None:
+        """Take some news of the generation; raises as `plain_reason` does."""
+        for piece in pieces:
+            choice = self._choices[piece.index]
+            match piece:
+                case Text(_, text, scores):
+                    choice.texts.append(text)
+                    choice.scores += scores
+                case Finished():
+                    choice.finish = plain_reason(piece)
+
+    def document(self, prompt_tokens: int, completion_tokens: int) -> dict[str, Any]:
+        """Give the text_completion object."""
+        asked = self._request.top_logprobs is not None
+        choices = [
+            {
+                "text": "".join(choice.texts),
+                "index": index,
+                "logprobs": Offsets().logprobs(choice.scores) if asked else None,
+                "finish_reason": choice.finish,
+            }
+            for index, choice in enumerate(self._choices)
+        ]
+        head = _head() | {"model": self._request.model, "choices": choices}
+        return head | {"usage": usage(prompt_tokens, completion_tokens)}
+
+
+def usage(prompt: int, completion: int) -> dict[str, int]:
+    """Give the usage object, which has no details here."""
+    return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}

@@ -1,0 +1,161 @@
+"""Legacy completions over HTTP: what goes out, what is refused, and how the prompt comes back."""
+
+import json
+import re
+
+import pytest
+
+from reference_server.completion.parameters import read
+from reference_server.errors import RequestError
+
+COUNT = "1, 2, 3"
+
+
+@pytest.fixture
+def complete(http):
+    def send(prompt=COUNT, **parameters):
+        return http.post("/completions", json={"model": "scripted", "prompt": prompt, "temperature": 0, **parameters})
+
+    return send
+
+
+@pytest.fixture
+def events(complete):
+    def send(prompt=COUNT, **parameters):
+        reply = complete(prompt, stream=True, **parameters)
+        assert reply.status_code == 200, reply.text
+        assert reply.headers["content-type"] == "text/event-stream"
+        *blocks, marker, rest = reply.content.decode().split("\n\n")
+        assert (marker, rest) == ("data: [DONE]", "")
+        return [json.loads(block.removeprefix("data: ")) for block in blocks]
+
+    return send
+
+
+def texts(chunks):
+    found = {}
+    for chunk in chunks:
+        for choice in chunk["choices"]:
+            found[choice["index"]] = found.get(choice["index"], "") + choice["text"]
+    return found
+
+
+def test_a_stream_has_the_shape_that_openai_sends(events):
+    chunks = events(max_tokens=3)
+    assert all(list(chunk) == ["id", "object", "created", "choices", "model"] for chunk in chunks)
+    assert all(list(chunk["choices"][0]) == ["text", "index", "logprobs", "finish_reason"] for chunk in chunks)
+    assert re.fullmatch(r"cmpl-[A-Za-z0-9]{29}", chunks[0]["id"])
+    assert len({(chunk["id"], chunk["created"], chunk["model"], chunk["object"]) for chunk in chunks}) == 1
+    assert [chunk["choices"][0]["finish_reason"] for chunk in chunks] == [None, None, None, "length"]
+    assert texts(chunks) == {0: ", 4, 5, 6"}
+
+
+def test_sixteen_tokens_are_made_where_no_limit_is_given(complete):
+    reply = complete().json()
+    assert reply["usage"] == {"prompt_tokens": 4, "completion_tokens": 16, "total_tokens": 20}
+    assert reply["choices"][0]["finish_reason"] == "length"
+    assert reply["choices"][0]["text"].endswith(", 19")
+
+
+def test_usage_comes_on_a_chunk_of_its_own_when_asked(events):
+    *before, last = events(max_tokens=2, stream_options={"include_usage": True})
+    assert all(chunk["usage"] is None for chunk in before)
+    assert last["choices"] == []
+    assert last["usage"]["completion_tokens"] == 2
+
+
+def test_streamed_and_whole_are_the_same(complete, events):
+    for parameters in ({"echo": True, "logprobs": 2}, {"n": 2}, {"stop": "9"}, {"echo": True, "max_tokens": 0}):
+        whole = complete(["Say hello. 1, 2", "Hello! I"], **parameters).json()
+        assert texts(events(["Say hello. 1, 2", "Hello! I"], **parameters)) == {
+            choice["index"]: choice["text"] for choice in whole["choices"]
+        }
+
+
+def test_the_choices_of_several_prompts_come_in_their_order(complete):
+    choices = complete(["Hello! I", COUNT], n=2, echo=True).json()["choices"]
+    assert [choice["index"] for choice in choices] == [0, 1, 2, 3]
+    assert [choice["text"][:3] for choice in choices] == ["Hel", "Hel", "1, ", "1, "]
+    assert [choice["finish_reason"] for choice in choices] == ["stop", "stop", "length", "length"]
+
+
+@pytest.mark.parametrize("prompt", [COUNT, "Say hello. Count: 1, 2", "Grüße", "x" * 300])
+@pytest.mark.parametrize("limit", [0, 3])
+def test_the_tokens_of_an_echo_join_to_its_text(complete, events, prompt, limit):
+    parameters = {"echo": True, "logprobs": 2, "max_tokens": limit}
+    choice = complete(prompt, **parameters).json()["choices"][0]
+    logprobs = choice["logprobs"]
+    assert choice["text"].startswith(prompt)
+    assert limit or choice["text"] == prompt
+    assert "".join(logprobs["tokens"]) == choice["text"]
+    assert len({len(values) for values in logprobs.values()}) == 1
+    assert logprobs["token_logprobs"][0] is logprobs["top_logprobs"][0] is None
+    assert all(value <= 0 for value in logprobs["token_logprobs"][1:])
+    for offset, token in zip(logprobs["text_offset"], logprobs["tokens"], strict=True):
+        assert choice["text"].startswith(token, offset)
+    streamed = [chunk["choices"][0]["logprobs"] for chunk in events(prompt, **parameters)]
+    for key in ("tokens", "text_offset", "token_logprobs"):
+        assert [value for part in streamed if part for value in part[key]] == pytest.approx(logprobs[key], abs=1e-3)
+
+
+def test_logprobs_0_gives_the_chosen_tokens_alone(complete):
+    logprobs = complete(logprobs=0, max_tokens=2).json()["choices"][0]["logprobs"]
+    assert logprobs["tokens"] == [", 4", ", 5"]
+    assert logprobs["top_logprobs"] == [{}, {}]
+
+
+def test_token_numbers_are_taken_and_shown_as_text(complete):
+    [choice] = complete([264], echo=True, max_tokens=0).json()["choices"]
+    assert choice["text"] == "hello"
+    choices = complete([[264], [264, 264]], echo=True, max_tokens=0).json()["choices"]
+    assert [choice["text"] for choice in choices] == ["hello", "hellohello"]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "param"),
+    [
+        ({"suffix": "s"}, "suffix"),
+        ({"best_of": 2, "stream": True}, "best_of"),
+        ({"best_of": 2, "n": 2, "stream": True}, "best_of"),
+        ({"best_of": 2, "n": 3}, "best_of"),
+        ({"best_of": 2}, "best_of"),
+        ({"logprobs": 6}, "logprobs"),
+        ({"logprobs": True}, "logprobs"),
+        ({"max_tokens": -1}, "max_tokens"),
+        ({"stream_options": {"include_usage": True}}, "stream_options"),
+        ({"prompt": []}, "prompt"),
+        ({"prompt": [[]]}, "prompt[0]"),
+        ({"prompt": [1, "a"]}, "prompt[1]"),
+        ({"prompt": ["a", 1]}, "prompt[1]"),
+        ({"prompt": [True]}, "prompt[0]"),
+        ({"prompt": {}}, "prompt"),
+        ({"messages": []}, "messages"),
+    ],
+)
+def test_what_cannot_be_done_is_refused(parameters, param):
+    with pytest.raises(RequestError) as caught:
+        read({"model": "scripted", "prompt": "a"} | parameters)
+    assert (caught.value.status, caught.value.error.param) == (400, param)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "status", "code"),
+    [
+        ({"model": "other"}, 404, "model_not_found"),
+        ({"n": 100}, 400, "integer_above_max_value"),
+        ({"prompt": ["a"] * 2000}, 400, "array_above_max_length"),
+        ({"prompt": [10**6]}, 400, None),
+        ({"prompt": "hello" * 9000}, 400, "context_length_exceeded"),
+        ({"prompt": [5] * 9000}, 400, "context_length_exceeded"),
+    ],
+)
+def test_the_server_refuses_what_it_has_no_room_for(complete, parameters, status, code):
+    reply = complete(**parameters)
+    assert (reply.status_code, reply.json()["error"]["code"]) == (status, code)
+
+
+def test_an_empty_prompt_and_null_parameters_are_answered(complete):
+    names = ("stream", "suffix", "echo", "n", "best_of", "stop", "max_tokens", "logprobs", "seed", "logit_bias", "user")
+    reply = complete(None, **dict.fromkeys(names))
+    assert reply.status_code == 200
+    assert reply.json()["choices"][0]["index"] == 0
