@@ -141,7 +141,7 @@ class Transcript:
             raise TranscriptError(f"not a transcript: its format is not {FORMAT!r}")
         try:
             sent, ending = document["request"], document["ending"]
-            return cls(
+            found = cls(
                 request=Request(
                     method=sent["method"],
                     path=sent["path"],
@@ -165,6 +165,23 @@ class Transcript:
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise TranscriptError(f"not a transcript: {type(error).__name__} at {error}") from error
+        if wrong := found._of_wrong_type():
+            raise TranscriptError(f"not a transcript: its {wrong} is not what the schema says")
+        return found
+
+    def _of_wrong_type(self) -> str:
+        """Return what has another type or value than declared, "" where all is well: views rely on it."""
+        request = self.request
+        texts = (request.method, request.path, self.probe, self.group, self.endpoint, self.http_version)
+        right = {
+            "request or name": all(isinstance(text, str) for text in texts),
+            "request text": request.text is None or isinstance(request.text, str),
+            "status": self.status is None or type(self.status) is int,
+            "ending": self.ending.kind in get_args(EndingKind) and isinstance(self.ending.detail, str),
+            "time of the ending": self.ending.at is None or type(self.ending.at) in (int, float),
+            "knows": self.knows <= EVERY_FACET,
+        }
+        return next((name for name, fits in right.items() if not fits), "")
 
 
 def dumps(transcript: Transcript) -> str:
