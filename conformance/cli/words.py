@@ -38,7 +38,10 @@ class Words:
         counted = [finding for finding in judged.findings if finding.level is not Level.OBSERVE]
         counted = [finding for finding in counted if key(finding) not in self.told]
         if counted:
-            self.out.write(f"{visible(judged.exchange.id)}  {judged.kind}, {answer(judged.exchange.transcript)}\n")
+            transcript = judged.exchange.transcript
+            headed = not transcript.knows.isdisjoint({"headers", "head"})
+            came = answer(transcript) if headed else f"{sum(len(read.data) for read in transcript.reads):,} bytes"
+            self.out.write(f"{visible(judged.exchange.id)}  {judged.kind}, {came}\n")
             self.out.write("\n".join(paragraphs(counted)) + "\n\n")
 
     def end(self, summary: Summary) -> None:

@@ -38,9 +38,10 @@ def read_har(document: Any, name: str, default_endpoint: str) -> Iterator[Item]:
         yield Batch((Exchange(f"{name}#{number}", transcript, Source(name)),))
     if broken.first:
         yield Trouble(name, broken.words())
-    if left_out.first or not judged:
-        words = left_out.words() or "no entries"
-        yield Skipped(name, words) if judged or broken.first else Trouble(name, f"nothing to judge: {words}")
+    elif not judged:
+        yield Trouble(name, f"nothing to judge: {left_out.words() or 'no entries'}")
+    if left_out.first and (judged or broken.first):
+        yield Skipped(name, left_out.words())
 
 
 def _transcript(entry: dict[str, Any], default_endpoint: str) -> Transcript:

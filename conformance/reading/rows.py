@@ -85,9 +85,10 @@ def read_rows(lines: Iterable[Line], name: str, default_endpoint: str) -> Iterat
             yield Batch((Exchange(_id(value, f"{name}:{number}"), transcript, Source(name, number)),))
     if broken.first:
         yield Trouble(name, broken.words())
-    if left_out.first:
-        words = left_out.words()
-        yield Skipped(name, words) if judged or broken.first else Trouble(name, f"nothing to judge: {words}")
+    elif not judged:
+        yield Trouble(name, f"nothing to judge: {left_out.words()}")
+    if left_out.first and (judged or broken.first):
+        yield Skipped(name, left_out.words())
 
 
 def _id(value: dict[str, Any], default: str) -> str:

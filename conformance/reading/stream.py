@@ -150,7 +150,7 @@ def _broken_json(data: bytes, name: str, endpoint: str, reason: str) -> Item:
         return Trouble(name, f"HAR that does not parse: {reason}")
     if _FIELD.search(start) or _OBJECT.search(start):
         return _other(data, name, endpoint, answer=True)
-    return _other(data, name, endpoint)
+    return _other(data, name, endpoint) if endpoint else Trouble(name, f"JSON that does not parse: {reason}")
 
 
 def _other(data: bytes, name: str, endpoint: str, *, answer: bool = False) -> Item:
