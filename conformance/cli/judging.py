@@ -76,5 +76,7 @@ def _subjects(verdict: Verdict, exchanges: Sequence[Exchange]) -> set[int]:
         return set()
     if len(exchanges) == 1:
         return {id(exchanges[0].transcript)}
-    transcripts = [exchange.transcript for exchange in exchanges]
-    return {id(subject.transcript) for subject in verdict.requirement.subject.among(transcripts)}
+    transcripts, view = [exchange.transcript for exchange in exchanges], verdict.requirement.subject
+    alone = {id(transcript) for transcript in transcripts if any(True for _ in view.among([transcript]))}
+    # Pairs and runs need each other; they stand where their findings would.
+    return alone or {id(subject.transcript) for subject in view.among(transcripts)}

@@ -20,7 +20,7 @@ from conformance.requirement import Requirement
 from conformance.transcript import Ending, Read
 from conformance.views.answer import is_stream
 
-COLUMNS = 100  # characters of an event that are shown
+FIRST, LAST = 24, 92  # characters of an event that are shown: what is new in a chunk stands at its end
 MOST = 10_000  # events that are shown; nobody reads more
 STEP = 1 << 16
 NAME = "stdin"
@@ -150,8 +150,9 @@ class _Follower:
             return
         if not self.endpoint and (name := shapes.one_event(event.data)) != shapes.UNKNOWN:
             self.endpoint = name
-        shown = visible(event.data[:COLUMNS]) + ("..." if len(event.data) > COLUMNS else "")
-        self.out.write(f"{event.index:>5} +{at:8.3f} s  {shown}\n")
+        short = len(event.data) <= FIRST + LAST + 3
+        shown = event.data if short else f"{event.data[:FIRST]}...{event.data[-LAST:]}"
+        self.out.write(f"{event.index:>5} +{at:8.3f} s  {visible(shown)}\n")
         raw = bytes(self._body[event.start : event.dispatched_at + 1])
         findings = judge_event(raw, event, self.requirements, self.profile, self.endpoint)
         for line in paragraphs(findings, excerpts=False):

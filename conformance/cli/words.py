@@ -62,7 +62,7 @@ def paragraphs(findings: Sequence[Finding], *, excerpts: bool = True) -> Iterato
     ordered = sorted(findings, key=lambda finding: -finding.level)
     for name, group in groupby(ordered, key=lambda finding: finding.requirement):
         same = list(group)
-        yield from _wrapped(f"  {same[0].level.name:<6} {name}  ", REGISTRY.requirements[name].statement)
+        yield from _wrapped(f"  {same[0].level.name:<7} {name}  ", REGISTRY.requirements[name].statement)
         for finding in same[:SHOWN]:
             yield from _finding(finding)
             yield from _excerpt(finding) if excerpts else ()
