@@ -2,8 +2,8 @@
 
     python benchmarks/judging.py [RECORDINGS.jsonl.gz]
 
-Without recordings, the goldens are read over and over. Prints CPU seconds, ratios, and how time and memory grow with the
-length of one stream.
+Without recordings the goldens are read over and over. Prints CPU seconds, ratios, and how time and memory grow with
+the length of one stream.
 """
 
 import gzip

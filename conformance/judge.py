@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -15,6 +14,7 @@ from conformance.requirement import Requirement
 from conformance.transcript import Transcript
 from conformance.warrant import Level
 
+Asked = tuple[Transcript, frozenset[str]]  # with the features of its request
 MAX_FINDINGS = 100  # of one requirement in one transcript; more say nothing new
 
 
@@ -63,18 +63,21 @@ class Verdict:
 
 def judge(requirements: Iterable[Requirement], transcripts: Sequence[Transcript], profile: Profile) -> list[Verdict]:
     """Return a verdict for each requirement, in their order. Never raises: a fault of ours is the outcome `broken`."""
-    return [_judge(requirement, transcripts, profile) for requirement in requirements]
+    asked = [(transcript, features(transcript.request)) for transcript in transcripts]
+    return [_judge(requirement, transcripts, asked, profile) for requirement in requirements]
 
 
-def _judge(requirement: Requirement, transcripts: Sequence[Transcript], profile: Profile) -> Verdict:
+def _judge(
+    requirement: Requirement, transcripts: Sequence[Transcript], asked: Sequence[Asked], profile: Profile
+) -> Verdict:
     level, subjects, findings = profile.level(requirement), 0, list[Finding]()
-    found_in = Counter[int]()
+    found_in: dict[int, int] = {}
     try:
         for subject in requirement.subject.among(transcripts):
-            subjects += 1
+            subjects += getattr(subject, "count", 1)  # one that stands for many says for how many
             for place, expected, actual in requirement.check(subject):
-                found_in[id(place.transcript)] += 1
-                if found_in[id(place.transcript)] <= MAX_FINDINGS:
+                found_in[id(place.transcript)] = number = found_in.get(id(place.transcript), 0) + 1
+                if number <= MAX_FINDINGS:
                     findings.append(_finding(requirement, level, place.transcript, place.where, expected, actual))
     except Exception as error:  # noqa: BLE001 - whatever the wire did to us is our fault, and is said to be
         return Verdict(requirement, level, Outcome.BROKEN, subjects, (), f"{type(error).__name__}: {error}")
@@ -83,7 +86,7 @@ def _judge(requirement: Requirement, transcripts: Sequence[Transcript], profile:
         return Verdict(requirement, level, outcome, subjects, tuple(findings))
     if subjects:
         return Verdict(requirement, level, Outcome.HELD, subjects)
-    outcome, reason = _absence(requirement, transcripts)
+    outcome, reason = _absence(requirement, asked)
     return Verdict(requirement, level, outcome, reason=profile.unexercised.get(requirement.id, reason))
 
 
@@ -101,9 +104,9 @@ def _finding(
     return Finding(requirement.id, level, expected, actual, where, transcript, at)
 
 
-def _absence(requirement: Requirement, transcripts: Sequence[Transcript]) -> tuple[Outcome, str]:
+def _absence(requirement: Requirement, transcripts: Sequence[Asked]) -> tuple[Outcome, str]:
     """Say why a requirement had no subject: the feature was refused, the server failed, or it never came up."""
-    asked = [t for t in transcripts if requirement.needs <= features(t.request)]
+    asked = [transcript for transcript, wanted in transcripts if requirement.needs <= wanted]
     for transcript in asked:
         # One server error shows that a feature fails. Of requests without any, some are wrong on purpose.
         if trouble := _trouble(transcript, fatal=bool(requirement.needs) or _all_failed(asked)):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import NamedTuple
 
 BOM = b"\xef\xbb\xbf"
@@ -36,7 +35,7 @@ class Comment(NamedTuple):
     stop: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Event:
     """A block of fields. The standard dispatches it only if it is `complete` and has data.
 
@@ -60,7 +59,7 @@ class Event:
         """Return the offset after the last byte of the last field."""
         return self.fields[-1].stop
 
-    @cached_property
+    @property
     def data(self) -> str | None:
         """Return the data lines joined by line feeds, None where there are none; bad UTF-8 becomes U+FFFD."""
         if len(self.fields) == 1:  # nearly always

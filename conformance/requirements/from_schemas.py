@@ -9,7 +9,7 @@ from conformance import mutation, warrant
 from conformance.requirement import REGISTRY, Fault, Findings, Requirement, levels
 from conformance.schema import WIRE_OBJECTS, annotated
 from conformance.transcript import Transcript
-from conformance.views.instance import Instance, Instances
+from conformance.views.instance import Instances, Visited
 from conformance.warrant import Level, Warrant
 
 
@@ -18,9 +18,10 @@ def _warrants(note: dict[str, Any]) -> tuple[Warrant, ...]:
     return tuple(getattr(warrant, kind)(*arguments) for kind, *arguments in note["warrants"])
 
 
-def _check(instance: Instance) -> Findings:
-    if instance.error:
-        yield instance, instance.error.expected, instance.error.actual
+def _check(visited: Visited) -> Findings:
+    for wrong in visited.wrong:
+        if wrong.error:
+            yield wrong, wrong.error.expected, wrong.error.actual
 
 
 def _spoil(where: dict[str, Any]) -> Fault:
@@ -42,12 +43,12 @@ def _spoil(where: dict[str, Any]) -> Fault:
 
 
 def _register() -> None:
-    paths = defaultdict[str, dict[str, tuple[tuple[str, ...], ...]]](dict)
+    schemas = defaultdict[str, list[str]](list)
     found: dict[str, tuple[dict[str, Any], str]] = {}
     for name in WIRE_OBJECTS:
         for key, annotation in annotated(name).items():
             found[key] = annotation.document, annotation.family
-            paths[key][name] = annotation.paths
+            schemas[key].append(name)
     for key, (note, family) in found.items():
         warrants = _warrants(note)
         declared = Level[note["level"].upper()] if "level" in note else warrant.strict_ceiling(warrants)
@@ -63,7 +64,7 @@ def _register() -> None:
                 compat=compat_level,
                 warrants=warrants,
                 needs=frozenset(note.get("needs", "").split()),
-                subject=Instances(key, paths[key]),
+                subject=Instances(key, tuple(schemas[key])),
                 check=_check,
             )
         )

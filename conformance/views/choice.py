@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -34,13 +35,19 @@ ORDER: dict[str, dict[str, tuple[str, str]]] = {
 PAYLOAD = ("content", "refusal", "tool_calls", "function_call", "reasoning_content", "reasoning", "audio")
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Part:
-    """What one chunk says of one choice."""
+    """What one chunk says of one choice; `delta` is empty where it is no object."""
 
     chunk: Chunk
     position: int
     value: dict[str, Any]
+    delta: dict[str, Any] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Look for the delta once."""
+        delta = self.value.get("delta")
+        self.delta = delta if isinstance(delta, dict) else {}
 
     @property
     def transcript(self) -> Transcript:
@@ -51,12 +58,6 @@ class Part:
     def where(self) -> Where:
         """Return the event and the pointer to the choice."""
         return self.chunk.at(f"/choices/{self.position}").where
-
-    @cached_property
-    def delta(self) -> dict[str, Any]:
-        """Return the delta, empty where it is no object."""
-        delta = self.value.get("delta")
-        return delta if isinstance(delta, dict) else {}
 
     @property
     def finish_reason(self) -> str | None:
@@ -95,14 +96,10 @@ class Choice:
 
     @classmethod
     def _of(cls, transcript: Transcript) -> list[Self]:
-        found: dict[int, Self] = {}
+        found = []
         for stream in ChunkStream.among([transcript]):
-            for chunk in stream.chunks:
-                for position, value in enumerate(chunk.choices):
-                    index = value.get("index")
-                    if isinstance(index, int) and not isinstance(index, bool):
-                        found.setdefault(index, cls(stream, index)).parts.append(Part(chunk, position, value))
-        return [choice for choice in found.values() if choice._fits()]
+            found += [cls(stream, index, parts) for index, parts in once(transcript, Part, _parts).items()]
+        return [choice for choice in found if choice._fits()]
 
     def _fits(self) -> bool:
         return True
@@ -165,3 +162,14 @@ class SpokenChoice(Choice):
 
     def _fits(self) -> bool:
         return sum(bool(part.content) for part in self.parts) >= 3
+
+
+def _parts(transcript: Transcript) -> dict[int, list[Part]]:
+    """Return the parts of all choices by index; every kind of choice shares them."""
+    found = defaultdict[int, list[Part]](list)
+    for chunk in Chunk.among([transcript]):
+        for position, value in enumerate(chunk.choices):
+            index = value.get("index")
+            if isinstance(index, int) and not isinstance(index, bool):
+                found[index].append(Part(chunk, position, value))
+    return found

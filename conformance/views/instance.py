@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from conformance.place import Where
-from conformance.schema import SchemaError, errors, instances
+from conformance.schema import Census, SchemaError, census, visits
 from conformance.transcript import Transcript
 from conformance.views.answer import Failure, JSONBody
 from conformance.views.chunk import Chunk
@@ -25,7 +25,7 @@ BODIES: dict[str, type[Chunk] | type[JSONBody]] = {
 
 @dataclass(eq=False)
 class Instance:
-    """A JSON value at an annotated place, or its absence there, and what the schema has against it."""
+    """A place within a body, by its JSON pointer, and what the schema has against it."""
 
     body: Body
     pointer: str
@@ -43,45 +43,41 @@ class Instance:
         return Where(place.event, place.start, place.stop, self.pointer)
 
 
+@dataclass(eq=False)
+class Visited:
+    """All instances of a requirement's places in one transcript: how many there are, and the wrong ones."""
+
+    count: int
+    wrong: list[Instance]
+
+
 @dataclass(frozen=True)
 class Instances:
-    """All instances of one requirement's places; `paths` lists them by schema."""
+    """The quantifier of a requirement that stands in schemas."""
 
     requirement: str
-    paths: Mapping[str, tuple[tuple[str, ...], ...]]
+    schemas: tuple[str, ...]
 
-    def among(self, transcripts: Sequence[Transcript]) -> Iterator[Instance]:
-        """Return what was visited, and what is missing."""
-        for name, paths in self.paths.items():
-            for body, found in _validated(name, transcripts):
-                failed = {error.pointer: error for error in found.get(self.requirement, ())}
-                for path in paths:
-                    for pointer in instances(body.value, path):
-                        yield Instance(body, pointer, failed.pop(pointer, None))
-                for pointer, error in failed.items():
-                    yield Instance(body, pointer, error)
-
-
-ErrorsOf = dict[str, list[SchemaError]]
+    def among(self, transcripts: Sequence[Transcript]) -> Iterator[Visited]:
+        """Return what was visited in each transcript, where there was anything."""
+        for transcript in transcripts:
+            for name in self.schemas:
+                found, wrong = _validated(name, transcript)
+                here = wrong.get(self.requirement, [])
+                # What is missing where it is required was looked for, so it counts as visited.
+                if count := max(visits(name, self.requirement, found), len(here)):
+                    yield Visited(count, here)
 
 
-def _validated(name: str, transcripts: Sequence[Transcript]) -> Iterable[tuple[Body, ErrorsOf]]:
-    """Return every body of a kind, with the schema's errors by requirement; computed once a transcript."""
+def _validated(name: str, transcript: Transcript) -> tuple[Census, dict[str, list[Instance]]]:
+    """Return the census of all bodies of a kind, and what is wrong by requirement; computed once a transcript."""
 
-    def build(transcript: Transcript) -> list[tuple[Body, ErrorsOf]]:
-        return [(body, _by_requirement(name, body.value)) for body in _bodies(name, transcript)]
+    def build(transcript: Transcript) -> tuple[Census, dict[str, list[Instance]]]:
+        bodies = [b for b in BODIES[name].among([transcript]) if not isinstance(b, JSONBody) or not b.text.error]
+        found = census(name, (body.value for body in bodies))
+        wrong = defaultdict[str, list[Instance]](list)
+        for number, error in found.errors:
+            wrong[error.requirement].append(Instance(bodies[number], error.pointer, error))
+        return found, wrong
 
-    return (pair for transcript in transcripts for pair in once(transcript, (Instances, name), build))
-
-
-def _bodies(name: str, transcript: Transcript) -> Iterable[Body]:
-    for body in BODIES[name].among([transcript]):
-        if isinstance(body, Chunk) or not body.text.error:
-            yield body
-
-
-def _by_requirement(name: str, value: Any) -> ErrorsOf:
-    found: ErrorsOf = {}
-    for error in errors(name, value):
-        found.setdefault(error.requirement, []).append(error)
-    return found
+    return once(transcript, (Instances, name), build)

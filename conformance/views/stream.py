@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Self
 
@@ -16,17 +16,34 @@ from conformance.transcript import Transcript
 from conformance.views.answer import Answer, is_stream
 from conformance.views.memo import once
 
+NO_JSON = JSONText()
 _HEARTBEAT = re.compile(r"""[\s:"']*(\{\s*\}|ping|pong|keep-?alive|heartbeat)[\s"']*""", re.IGNORECASE)
 _MARKER_LIKE = re.compile(r"""[\s"']*\[?\s*done\s*\]?[\s"']*""", re.IGNORECASE)
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Event:
-    """One event of a stream that has data, whether or not a blank line completed it."""
+    """One event of a stream that has data, whether or not a blank line completed it.
+
+    `is_marker`: it is the end marker, or means to be; a misspelt one is judged as a marker, not as JSON. `text` is the
+    data parsed as JSON, and `value` its value, None for a marker. `error` is the truthy top-level error that makes
+    clients raise, else None.
+    """
 
     transcript: Transcript
     raw: sse.Event
     data: str
+    is_marker: bool = field(init=False)
+    text: JSONText = field(init=False)
+    value: Any = field(init=False)
+    error: Any = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Parse at once: every event is looked at by dozens of requirements."""
+        self.is_marker = len(self.data) < 40 and _MARKER_LIKE.fullmatch(self.data) is not None
+        self.text = NO_JSON if self.is_marker else parse(self.data)
+        self.value = self.text.value
+        self.error = (isinstance(self.value, dict) and self.value.get("error")) or None
 
     @classmethod
     def among(cls, transcripts: Sequence[Transcript]) -> Iterable[Event]:
@@ -47,22 +64,7 @@ class Event:
             return False
         return True
 
-    @cached_property
-    def is_marker(self) -> bool:
-        """Tell whether this is the end marker, or means to be: a misspelt one is judged as a marker, not as JSON."""
-        return len(self.data) < 40 and _MARKER_LIKE.fullmatch(self.data) is not None
-
-    @cached_property
-    def text(self) -> JSONText:
-        """Return the data, parsed as JSON."""
-        return parse(self.data)
-
-    @cached_property
-    def value(self) -> Any:
-        """Return the value of the data, None for a marker or a text that is no JSON."""
-        return None if self.is_marker else self.text.value
-
-    @cached_property
+    @property
     def flaw(self) -> str:
         """Return in one word why the data is no JSON object, "" where it is one or the marker.
 
@@ -70,7 +72,7 @@ class Event:
         (each line a JSON text of its own), `broken` (a raw line break inside), `cut`, `garbled`, `other` (not an
         object).
         """
-        if self.is_marker:
+        if self.is_marker or (self.value and type(self.value) is dict):
             return ""
         text = self.data.strip()
         if not text or text.startswith("data:"):
@@ -91,11 +93,6 @@ class Event:
         body = self.transcript.body()
         lines = (f.value if f.name == b"data" else body[f.start : f.stop] for f in self.raw.fields)
         return b"\n".join(lines).decode("utf-8", "replace")
-
-    @cached_property
-    def error(self) -> Any:
-        """Return the truthy top-level `error` that makes clients raise, else None."""
-        return (isinstance(self.value, dict) and self.value.get("error")) or None
 
 
 class Stream(Answer):
