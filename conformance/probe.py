@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from json import dumps
 from typing import Any
 
 from conformance.features import endpoint, features
@@ -15,10 +16,12 @@ from conformance.transcript import Request
 class Probe:
     """One request as data, without the model and the address of a target.
 
-    `text` replaces the body where it is wrong on purpose. `group` ties probes that are judged together. A `core` probe
-    is small and of use to nearly every requirement: those that name no feature are exercised by the core alone.
-    `cancel_after` is the number of events after which we leave; None reads the answer to its end. `fixed_model` keeps
-    the model of the body.
+    `text` replaces the body where its form matters; `$MODEL` in it stands for the model as JSON, and a lone surrogate
+    U+DC80 to U+DCFF for a byte that is no UTF-8. `headers` are sent beside, or instead of, the usual ones. A `literal`
+    body goes out as it is, even if the model was found to refuse one of its parameters. `group` ties probes that are
+    judged together. A `core` probe is small and of use to nearly every requirement: those that name no feature are
+    exercised by the core alone. `cancel_after` is the number of events after which we leave; None reads the answer to
+    its end. `fixed_model` keeps the model of the body.
     """
 
     name: str
@@ -30,6 +33,8 @@ class Probe:
     core: bool = False
     cancel_after: int | None = None
     fixed_model: bool = field(default=False, kw_only=True)
+    headers: tuple[tuple[str, str], ...] = field(default=(), kw_only=True)
+    literal: bool = field(default=False, kw_only=True)
 
     @property
     def endpoint(self) -> str:
@@ -52,7 +57,8 @@ class Probe:
         if self.json is not None:
             named = {} if self.fixed_model else {"model": model}
             body = named | dict(self.json) | dict(extra or {})
-        return Request(method=self.method, path=f"{prefix}{self.path}", json=body, text=self.text)
+        text = None if self.text is None else self.text.replace("$MODEL", dumps(model))
+        return Request(method=self.method, path=f"{prefix}{self.path}", headers=self.headers, json=body, text=text)
 
 
 def wanted(probes: Iterable[Probe], needs: Iterable[frozenset[str]]) -> list[Probe]:

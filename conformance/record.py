@@ -34,6 +34,7 @@ from conformance.transcript import (
 GONE = 3  # refused connections, or answers that never began, in a row: then the server is taken for dead
 NO_CONNECTION = "no connection"
 NO_ANSWER = "no answer"
+LONG_TEXT = 50_000  # characters: longer ones are not kept
 PER_READ = 128  # bytes that a read takes beside its data, so that an endless stream of single bytes is bounded too
 
 
@@ -140,8 +141,9 @@ class Recorder:
                 tries += 1
                 notes.append(f"asked again after {wait:g} s: status {transcript.status}")
                 await asyncio.sleep(wait)
-            elif not self._negotiation.learn(transcript) or len(notes) > 5:
-                return self._kept(transcript, [*notes, *(self._negotiation.notes if probe.json else ())])
+            elif probe.literal or not self._negotiation.learn(transcript) or len(notes) > 5:
+                changed = probe.json and not probe.literal
+                return self._kept(transcript, [*notes, *(self._negotiation.notes if changed else ())])
             else:
                 notes.append(f"asked again with other parameters: status {transcript.status}")
 
@@ -157,13 +159,15 @@ class Recorder:
     def _blank(self, probe: Probe, ending: Ending) -> Transcript:
         extra = self.target.body if probe.method == "POST" else None
         request = probe.request(model=self.target.model, prefix=self.target.prefix, extra=extra)
-        if request.json is not None:
+        if request.json is not None and not probe.literal:
             request = replace(request, json=self._negotiation.apply(request.json))
         headers = [("User-Agent", f"openai-conformance/{__version__}")]
         headers += [("Accept", "text/event-stream" if probe.wants_stream else "application/json")]
         if probe.method == "POST":
             headers.append(("Content-Type", "application/json"))
         headers.append(("Accept-Encoding", "identity"))
+        own = {name.lower() for name, _ in request.headers}
+        headers = [*(each for each in headers if each[0].lower() not in own), *request.headers]
         return Transcript(
             request=replace(request, headers=tuple(headers)),
             ending=ending,
@@ -182,7 +186,7 @@ class Recorder:
                 request.method,
                 self.target.address(request.path),
                 headers=list(headers.values()),
-                content=text.encode() if request.method == "POST" else None,
+                content=text.encode("utf-8", "surrogateescape") if request.method == "POST" else None,
                 extensions={"timeout": {"connect": self.limits.connect, "write": self.limits.idle}},
             )
         except httpx.InvalidURL as error:
@@ -193,6 +197,7 @@ class Recorder:
         own = tuple((name, "***") for name, _ in self.target.headers if name.lower() not in SECRET_HEADERS)
         shown = {name.lower(): (name, value) for name, value in (*request.headers, *own)}
         request = replace(request, path=request.path + self.target.shown_query, headers=tuple(shown.values()))
+        request = replace(request, json=_shortened(request.json))
         transcript = replace(transcript, request=request, notes=(*transcript.notes, *notes))
         return self._redactor.transcript(decoded(transcript, self.limits.size))
 
@@ -309,6 +314,15 @@ class _Clock:
             limits = self.exchange.limits
             self.exchange.started = time.perf_counter()
             self.deadline.reschedule(asyncio.get_running_loop().time() + min(limits.first, limits.total))
+
+
+def _shortened(value: Any) -> Any:
+    """Return what was sent with its long texts cut: nobody wants a megabyte of prompt in a report."""
+    if isinstance(value, str) and len(value) > LONG_TEXT:
+        return f"{value[:80]}... ({len(value)} characters)"
+    if isinstance(value, dict):
+        return {key: _shortened(each) for key, each in value.items()}
+    return [_shortened(each) for each in value] if isinstance(value, list) else value
 
 
 def _cause(error: BaseException) -> str:

@@ -85,7 +85,7 @@ def _likeness(recorded: Request, path: str, body: bytes) -> tuple[float, ...]:
     try:
         asked: Any = json.loads(body) if body.strip() else None
     except (ValueError, RecursionError):
-        same = recorded.text is not None and recorded.text.encode("utf-8", "replace") == body
+        same = recorded.text is not None and recorded.text.encode("utf-8", "surrogateescape") == body
         return float(same), float(recorded.text is not None)
     if recorded.text is not None:
         return (-1.0,)
