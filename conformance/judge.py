@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
+from conformance import sse
 from conformance.features import features
-from conformance.json_text import parse_bytes
+from conformance.json_text import parse, parse_bytes
 from conformance.place import Where
-from conformance.profile import Profile
+from conformance.profile import Profile, Waiver
 from conformance.requirement import Requirement
 from conformance.transcript import Transcript
 from conformance.warrant import Level
@@ -27,6 +29,7 @@ class Outcome(StrEnum):
     INCONCLUSIVE = "inconclusive"
     UNSUPPORTED = "unsupported"
     NOT_EXERCISED = "not exercised"
+    WAIVED = "waived"
     OBSERVED = "observed"
     HELD = "held"
 
@@ -81,9 +84,14 @@ def _judge(
                     findings.append(_finding(requirement, level, place.transcript, place.where, expected, actual))
     except Exception as error:  # noqa: BLE001 - whatever the wire did to us is our fault, and is said to be
         return Verdict(requirement, level, Outcome.BROKEN, subjects, (), f"{type(error).__name__}: {error}")
+    findings, waived = _waive(findings, profile)
     if findings:
         outcome = {Level.MUST: Outcome.VIOLATED, Level.SHOULD: Outcome.ADVISED}.get(level, Outcome.OBSERVED)
-        return Verdict(requirement, level, outcome, subjects, tuple(findings))
+        reason = f"{len(waived)} more waived: {_reasons(waived)}" if waived else ""
+        return Verdict(requirement, level, outcome, subjects, tuple(findings), reason)
+    if waived:
+        kept = tuple(finding for finding, _ in waived)
+        return Verdict(requirement, level, Outcome.WAIVED, subjects, kept, _reasons(waived))
     if subjects:
         return Verdict(requirement, level, Outcome.HELD, subjects)
     outcome, reason = _absence(requirement, asked)
@@ -102,6 +110,32 @@ def _finding(
             if offset > where.start:
                 break
     return Finding(requirement.id, level, expected, actual, where, transcript, at)
+
+
+def _waive(findings: Sequence[Finding], profile: Profile) -> tuple[list[Finding], list[tuple[Finding, Waiver]]]:
+    """Set those findings apart that the profile waives."""
+    kept, waived = list[Finding](), list[tuple[Finding, Waiver]]()
+    for finding in findings:
+        document = _document(finding) if profile.waivers else None
+        waiver = profile.waiver(finding.requirement, document)
+        if waiver is None:
+            kept.append(finding)
+        else:
+            waived.append((finding, waiver))
+    return kept, waived
+
+
+def _document(finding: Finding) -> Any:
+    """Return the JSON of the event, or of the body, that a finding is in; None where that is no JSON."""
+    start, stop = finding.where.start, finding.where.stop
+    body = finding.transcript.body()
+    if start is None or stop is None:
+        return parse_bytes(body).value
+    return next((parse(event.data).value for event in sse.parse(body[start:stop])[0] if event.data), None)
+
+
+def _reasons(waived: Sequence[tuple[Finding, Waiver]]) -> str:
+    return "; ".join(dict.fromkeys(waiver.reason for _, waiver in waived))
 
 
 def _absence(requirement: Requirement, transcripts: Sequence[Asked]) -> tuple[Outcome, str]:

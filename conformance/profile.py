@@ -9,12 +9,32 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import SchemaError
+
 from conformance.requirement import Requirement
 from conformance.warrant import Level
 
 
 class ProfileError(ValueError):
     """The profile does not exist or is no profile; the message says which and why."""
+
+
+@dataclass(frozen=True)
+class Waiver:
+    """A known deviation that is not held against a server, with its reason.
+
+    `when` is a JSON Schema: the finding is waived where it allows the event's or the body's JSON. Without it all
+    findings of the requirement are.
+    """
+
+    requirement: str
+    reason: str
+    when: Mapping[str, Any] | None = None
+
+    def covers(self, document: Any) -> bool:
+        """Tell whether a finding in this JSON document is waived."""
+        return self.when is None or Draft202012Validator(self.when).is_valid(document)
 
 
 @dataclass(frozen=True)
@@ -30,11 +50,17 @@ class Profile:
     grade: str = "compat"
     levels: Mapping[str, Level] = field(default_factory=dict)
     unexercised: Mapping[str, str] = field(default_factory=dict)
+    waivers: tuple[Waiver, ...] = ()
 
     def level(self, requirement: Requirement) -> Level:
         """Return the level at which a requirement counts."""
         graded = requirement.strict if self.grade == "strict" else requirement.compat
         return self.levels.get(requirement.id, graded)
+
+    def waiver(self, requirement: str, document: Any) -> Waiver | None:
+        """Return the waiver that covers a finding of a requirement in a JSON document."""
+        fitting = (waiver for waiver in self.waivers if waiver.requirement == requirement)
+        return next((waiver for waiver in fitting if waiver.covers(document)), None)
 
 
 def packaged() -> list[str]:
@@ -72,4 +98,14 @@ def _profile(name: str, document: dict[str, Any]) -> Profile:
         grade=grade,
         levels={str(row["id"]): Level[str(row["level"]).upper()] for row in document.get("level", ())},
         unexercised={str(row["id"]): str(row["reason"]) for row in document.get("unexercised", ())},
+        waivers=tuple(_waiver(row) for row in document.get("waiver", ())),
     )
+
+
+def _waiver(row: dict[str, Any]) -> Waiver:
+    if (when := row.get("when")) is not None:
+        try:
+            Draft202012Validator.check_schema(when)
+        except SchemaError as error:
+            raise ValueError(f"the waiver of {row['id']}: {error.message}") from error
+    return Waiver(str(row["id"]), str(row["reason"]), when)

@@ -63,6 +63,8 @@ class RequirementItem(pytest.Item):
         assert verdict is not None
         if verdict.outcome in (Outcome.UNSUPPORTED, Outcome.NOT_EXERCISED):
             pytest.skip(f"{verdict.outcome}: {self.config.stash[RUN].clean(verdict.reason)}")
+        if verdict.outcome is Outcome.WAIVED:
+            pytest.xfail(f"waived: {self.config.stash[RUN].clean(verdict.reason)}")
         if verdict.outcome is Outcome.VIOLATED:
             raise Violated
 

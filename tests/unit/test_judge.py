@@ -8,7 +8,7 @@ import pytest
 import conformance.requirements  # noqa: F401 - fills the registry
 from conformance import goldens
 from conformance.judge import MAX_FINDINGS, Outcome, Verdict, judge
-from conformance.profile import Profile, load
+from conformance.profile import Profile, Waiver, load
 from conformance.requirement import REGISTRY, Requirement
 from conformance.transcript import Ending, Read, Request, Transcript
 from conformance.views import Stream
@@ -128,3 +128,38 @@ def test_a_request_without_a_path_belongs_to_no_endpoint() -> None:
     lone = Transcript(Request(), 200, (("content-type", "text/event-stream"),), (Read(0, b"data: hi\n\n"),))
     found = judge(REGISTRY.requirements.values(), [lone], load("strict"))
     assert "done-sent" not in [v.requirement.id for v in found if v.findings]
+
+
+@pytest.mark.parametrize(
+    ("when", "outcome"),
+    [
+        (None, Outcome.WAIVED),
+        ({"properties": {"choices": {"maxItems": 0}}, "required": ["choices"]}, Outcome.WAIVED),
+        ({"required": ["prompt_filter_results"]}, Outcome.ADVISED),
+    ],
+)
+def test_a_waiver_covers_what_its_schema_allows(when: dict[str, object] | None, outcome: Outcome) -> None:
+    rule = REGISTRY.requirements["chunk-choices-empty-at-usage-only"]
+    profile = replace(COMPAT, waivers=(Waiver(rule.id, "known", when),))
+    found = verdict(rule, REGISTRY.faults["chunk-choices-empty"].apply(goldens.load("chat-stream")), profile=profile)
+    assert found.outcome is outcome
+    assert found.findings
+    assert found.reason == ("known" if outcome is Outcome.WAIVED else "")
+
+
+def test_a_finding_beside_a_waived_one_counts() -> None:
+    rule = REGISTRY.requirements["chunk-id-present"]
+    golden = goldens.load("chat-stream")
+    spoilt = golden.with_body(golden.body().replace(b'{"id":', b'{"created":1,"x":', 2))
+    profile = replace(
+        COMPAT,
+        waivers=(
+            Waiver(
+                rule.id,
+                "known",
+                {"properties": {"choices": {"items": {"properties": {"delta": {"required": ["role"]}}}}}},
+            ),
+        ),
+    )
+    found = verdict(rule, spoilt, profile=profile)
+    assert (found.outcome, len(found.findings), found.reason) == (Outcome.ADVISED, 1, "1 more waived: known")
