@@ -1,9 +1,16 @@
 """All probes, in the order in which they are sent. To add one, add it to the module of its family."""
 
 from conformance.probe import Probe
-from conformance.probes import chat, mistakes, models, sampling, tools
+from conformance.probes import chat, mistakes, models, parameters, sampling, tools
 
 # The first probe goes out alone: it finds out which parameters the model refuses.
-PROBES: tuple[Probe, ...] = (*chat.PROBES, *models.PROBES, *mistakes.PROBES, *sampling.PROBES, *tools.PROBES)
+PROBES: tuple[Probe, ...] = (
+    *chat.PROBES,
+    *models.PROBES,
+    *mistakes.PROBES,
+    *sampling.PROBES,
+    *tools.PROBES,
+    *parameters.PROBES,
+)
 
 __all__ = ["PROBES"]

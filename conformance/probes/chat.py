@@ -52,6 +52,31 @@ PROBES = (
         group="twins-stop",
     ),
     Probe(
+        "chat-stream-stop-tokens",
+        json=body("Please count to 20, separated by commas.", stream=True, stop=", 7, 8"),
+        core=True,
+        group="twins-stop-tokens",
+    ),
+    Probe(
+        "chat-whole-stop-tokens",
+        json=body("Please count to 20, separated by commas.", stop=", 7, 8"),
+        core=True,
+        group="twins-stop-tokens",
+    ),
+    # No match: what was held back because it might have begun one has to come, at the end of the answer too.
+    Probe(
+        "chat-stream-held-back",
+        json=body("Say hello.", stream=True, stop=[".\n\nEND", "!\n\nEND", "?\n\nEND", " END"]),
+        core=True,
+        group="twins-held-back",
+    ),
+    Probe(
+        "chat-whole-held-back",
+        json=body("Say hello.", stop=[".\n\nEND", "!\n\nEND", "?\n\nEND", " END"]),
+        core=True,
+        group="twins-held-back",
+    ),
+    Probe(
         "chat-stream-unicode",
         json=body("Answer with greetings in several alphabets and some emoji.", limit=128, stream=True),
         core=True,

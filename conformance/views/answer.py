@@ -95,12 +95,19 @@ class Uncoded(Answer):
 
 
 class StreamAsked(Answer):
-    """A 2xx answer to a request with `stream: true`."""
+    """A 2xx answer to a request with `stream: true`, whose Accept header, if there is one, allows for it."""
 
     @classmethod
     def _fits(cls, transcript: Transcript) -> bool:
-        ok = 200 <= (transcript.status or 0) < 300 and {"request", "chunks"} <= transcript.knows
-        return ok and transcript.request.asks_for_stream()
+        return _streamed(transcript) and not _accepts_json_only(transcript)
+
+
+class StreamAskedAsJSON(Answer):
+    """A 2xx answer to a request with `stream: true` and with `Accept: application/json`, as openai-python sends it."""
+
+    @classmethod
+    def _fits(cls, transcript: Transcript) -> bool:
+        return _streamed(transcript) and _accepts_json_only(transcript)
 
 
 class WholeAsked(Answer):
@@ -110,7 +117,8 @@ class WholeAsked(Answer):
     def _fits(cls, transcript: Transcript) -> bool:
         ok = 200 <= (transcript.status or 0) < 300 and {"request", "chunks"} <= transcript.knows
         request = transcript.request
-        return ok and request.method == "POST" and isinstance(request.json, dict) and not request.asks_for_stream()
+        named = isinstance(request.json, dict) and request.json.get("stream") in (None, False)
+        return ok and request.method == "POST" and named
 
 
 class JSONBody(Answer):
@@ -119,7 +127,7 @@ class JSONBody(Answer):
     @classmethod
     def _fits(cls, transcript: Transcript) -> bool:
         known = "chunks" in transcript.knows and transcript.ending.kind == "eof"
-        return known and transcript.request.method != "HEAD" and not is_stream(transcript)
+        return known and transcript.request.method not in ("HEAD", "OPTIONS") and not is_stream(transcript)
 
     @cached_property
     def text(self) -> JSONText:
@@ -155,6 +163,15 @@ class Failure(JSONBody):
     @classmethod
     def _fits(cls, transcript: Transcript) -> bool:
         return (transcript.status or 0) >= 400 and JSONBody._fits(transcript)
+
+
+def _streamed(transcript: Transcript) -> bool:
+    ok = 200 <= (transcript.status or 0) < 300 and {"request", "chunks"} <= transcript.knows
+    return ok and transcript.request.asks_for_stream()
+
+
+def _accepts_json_only(transcript: Transcript) -> bool:
+    return ("accept", "application/json") in ((name.lower(), value) for name, value in transcript.request.headers)
 
 
 def is_stream(transcript: Transcript) -> bool:

@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from conformance.place import Where
 from conformance.transcript import Transcript
+from conformance.views.asked import Asked
 from conformance.views.memo import once
 from conformance.views.stream import DataStream, EndedStream, Event, Stream
 
@@ -71,7 +72,7 @@ class Spot:
 
 
 @dataclass(eq=False)
-class ChunkStream:
+class ChunkStream(Asked):
     """A chat stream with at least one chunk."""
 
     stream: Stream
@@ -95,7 +96,7 @@ class ChunkStream:
         return True
 
     @property
-    def transcript(self) -> Transcript:
+    def transcript(self) -> Transcript:  # type: ignore[override]
         """Return the transcript."""
         return self.stream.transcript
 
@@ -104,46 +105,15 @@ class ChunkStream:
         """Return the stream as a whole."""
         return Where()
 
-    @property
-    def request(self) -> dict[str, Any]:
-        """Return the request's JSON, empty where it is not known."""
-        json = self.transcript.request.json
-        return json if "request" in self.transcript.knows and isinstance(json, dict) else {}
-
     @cached_property
     def ended(self) -> bool:
         """Tell whether the body came to its end without an error, so that what is missing was never sent."""
         return bool(list(EndedStream.among([self.transcript])))
 
     @property
-    def n(self) -> int:
-        """Return the number of choices asked for, 0 where the request is not known or wrong."""
-        n = self.request.get("n") or 1
-        return n if self.request and isinstance(n, int) else 0
-
-    @property
-    def limit(self) -> int:
-        """Return the number of tokens that each choice may have, 0 where the request names none."""
-        limit = self.request.get("max_completion_tokens") or self.request.get("max_tokens")
-        return limit if isinstance(limit, int) and limit > 0 else 0
-
-    @property
-    def stops(self) -> list[str]:
-        """Return the stop strings of the request."""
-        stops = self.request.get("stop")
-        found = [stops] if isinstance(stops, str) else stops if isinstance(stops, list) else []
-        return [stop for stop in found if isinstance(stop, str) and stop]
-
-    @property
-    def prompt(self) -> str:
-        """Return the messages of the request as text, to look for what a model may only quote."""
-        return str(self.request.get("messages"))
-
-    @property
     def asked_usage(self) -> bool:
         """Tell whether the request has stream_options.include_usage."""
-        options = self.request.get("stream_options")
-        return isinstance(options, dict) and options.get("include_usage") is True
+        return self.options.get("include_usage") is True
 
 
 class IdentifiedStream(ChunkStream):
@@ -158,6 +128,13 @@ class ManyChoices(ChunkStream):
 
     def _fits(self) -> bool:
         return self.n > 1 and self.ended
+
+
+class PlainStream(ChunkStream):
+    """A chat stream whose request asks for no obfuscation."""
+
+    def _fits(self) -> bool:
+        return self.options.get("include_obfuscation") is False
 
 
 @dataclass(eq=False)

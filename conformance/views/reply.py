@@ -8,9 +8,10 @@ from typing import Any
 from conformance.features import endpoint
 from conformance.transcript import Transcript
 from conformance.views.answer import JSONBody
+from conformance.views.asked import Asked
 
 
-class Reply(JSONBody):
+class Reply(JSONBody, Asked):
     """A whole answer to a chat request that did not ask for a stream."""
 
     @classmethod

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 from conformance.place import Where
 from conformance.transcript import Transcript
+from conformance.views.allowed import Allowed
 from conformance.views.choice import Choice
 from conformance.views.reply import Reply
+from conformance.views.usage import Usage
+from conformance.views.wrong_request import wrong
 
 
 @dataclass(eq=False)
@@ -43,7 +47,7 @@ class Twins:
     whole: Reply
 
     @classmethod
-    def among(cls, transcripts: Sequence[Transcript]) -> Iterable[Twins]:
+    def among(cls, transcripts: Sequence[Transcript]) -> Iterable[Self]:
         """Return the pairs of each group, where both answers finished and the server did not refuse either."""
         groups = defaultdict[str, list[Transcript]](list)
         for transcript in transcripts:
@@ -64,3 +68,60 @@ class Twins:
     def where(self) -> Where:
         """Return the end of the stream."""
         return next(iter(self.streamed.values())).where
+
+
+@dataclass(eq=False)
+class TwinUsage:
+    """The usage of the same seeded request, streamed and whole, where both gave the same text."""
+
+    streamed: Usage
+    whole: Usage
+
+    @classmethod
+    def among(cls, transcripts: Sequence[Transcript]) -> Iterable[TwinUsage]:
+        """Return the pairs of which both members have a usage."""
+        for twins in Twins.among(transcripts):
+            streamed, whole = (list(Usage.among([t])) for t in (twins.transcript, twins.whole.transcript))
+            same = all(twins.streamed[i].text == text for i, text in twins.whole.texts.items() if i in twins.streamed)
+            if streamed and whole and same:
+                yield cls(streamed[0], whole[0])
+
+    @property
+    def transcript(self) -> Transcript:
+        """Return the streamed one."""
+        return self.streamed.transcript
+
+    @property
+    def where(self) -> Where:
+        """Return the usage of the stream."""
+        return self.streamed.where
+
+
+@dataclass(eq=False)
+class Afterwards:
+    """An ordinary request that came after one that was wrong; there may be no answer."""
+
+    transcript: Transcript
+
+    @classmethod
+    def among(cls, transcripts: Sequence[Transcript]) -> Iterable[Afterwards]:
+        """Return the ordinary chat requests that stand behind a wrong one."""
+        seen = False
+        for transcript in transcripts:
+            if wrong(transcript.request):
+                seen = True
+            elif seen and transcript.probe and _is_ordinary(transcript):
+                yield cls(transcript)
+
+    @property
+    def where(self) -> Where:
+        """Return no place in particular."""
+        return Where()
+
+
+def _is_ordinary(transcript: Transcript) -> bool:
+    """Tell whether a request is one that has been seen to be answered: short, plain, and taken by the server."""
+    body = transcript.request.json
+    keys = {"model", "messages", "temperature", "seed", "max_tokens", "max_completion_tokens"}
+    asked = isinstance(body, dict) and body.keys() <= keys and Allowed.fits(transcript)
+    return asked and transcript.ending.kind in ("eof", "reset", "truncated")

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from conformance.place import Place, Where
 from conformance.transcript import Transcript
+from conformance.views.asked import is_count
 from conformance.views.chunk import Chunk, ChunkStream
 from conformance.views.reply import Reply
 
@@ -109,10 +110,17 @@ class Usage:
 
 
 class LimitedUsage(Usage):
-    """The usage of a stream whose request limits the number of tokens."""
+    """The usage of an answer whose request limits the number of tokens."""
 
     def _fits(self) -> bool:
-        return isinstance(self.answer, ChunkStream) and self.answer.limit > 0 < self.answer.n
+        return self.answer.limit > 0 < self.answer.n
+
+
+class TwiceLimitedUsage(Usage):
+    """The usage of an answer whose request names two limits, one of them smaller."""
+
+    def _fits(self) -> bool:
+        return len(set(self.answer.limits)) > 1 and self.answer.n == 1
 
 
 class SpokenUsage(Usage):
@@ -127,11 +135,6 @@ class SpokenUsage(Usage):
 def with_usage(stream: ChunkStream) -> list[Chunk]:
     """Return the chunks that have a usage object."""
     return [chunk for chunk in stream.chunks if chunk.usage]
-
-
-def is_count(value: object) -> bool:
-    """Tell whether a value is an integer."""
-    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _counts(value: object) -> bool:

@@ -1,0 +1,276 @@
+"""Chat requests that the schema allows in every detail, and what was answered: each view is about one such detail."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+from conformance.json_text import parse, parse_bytes
+from conformance.place import Where
+from conformance.transcript import Request, Transcript
+from conformance.views.answer import Answer
+from conformance.views.reply import Reply
+from conformance.views.wrong_request import wrong
+
+BUSY = (401, 403, 404, 408, 429, 502, 503, 504)  # says nothing about the request
+UNSUPPORTED = re.compile(r"unsupported|not support|not implemented|not allowed|context.?length|does not exist", re.I)
+OPTIONAL = (
+    "n",
+    "logprobs",
+    "top_logprobs",
+    "tools",
+    "response_format",
+    "logit_bias",
+    "functions",
+    "audio",
+    "modalities",
+)
+BYSTANDERS = ("metadata", "store", "safety_identifier", "prompt_cache_key", "verbosity")
+HELLO = "Say hello."
+
+
+class Allowed(Answer):
+    """An answer to a chat request that is right by the schema, unless the server was busy or lacks the feature."""
+
+    @classmethod
+    def _fits(cls, transcript: Transcript) -> bool:
+        request = transcript.request
+        if "request" not in transcript.knows or request.method != "POST" or transcript.status in BUSY:
+            return False
+        body = body_of(request)
+        named = cls(transcript).endpoint == "chat" and bool(body.get("messages")) and not wrong(request)
+        return named and cls._about(request, body) and not refused_clearly(transcript)
+
+    @classmethod
+    def _about(cls, request: Request, body: dict[str, Any]) -> bool:
+        return True
+
+    @classmethod
+    def fits(cls, transcript: Transcript) -> bool:
+        """Tell whether a transcript is of such a request, answered or not."""
+        return cls._fits(transcript)
+
+    @property
+    def says(self) -> str:
+        """Return the status, and the message of a refusal."""
+        return f"{self.status} {message(self.transcript)}".strip()
+
+
+class Nulls(Allowed):
+    """An answer to a request in which nullable parameters are null."""
+
+    @classmethod
+    def _about(cls, request: Request, body: dict[str, Any]) -> bool:
+        return any(value is None for value in body.values())
+
+
+class Minimal(Allowed):
+    """An answer to a request with nothing but a model and messages."""
+
+    @classmethod
+    def _about(cls, request: Request, body: dict[str, Any]) -> bool:
+        return body.keys() <= {"model", "messages"} and _is_text(body)
+
+
+class AtTheEdge(Allowed):
+    """An answer to a request whose sampling parameters are at the ends of their ranges."""
+
+    @classmethod
+    def _about(cls, request: Request, body: dict[str, Any]) -> bool:
+        return body.get("presence_penalty") in (2, -2) and body.get("frequency_penalty") in (2, -2) and _is_text(body)
+
+
+class StopText(Allowed):
+    """An answer to a request with a stop string, in an array or alone."""
+
+    @classmethod
+    def _about(cls, request: Request, body: dict[str, Any]) -> bool:
+        stop = body.get("stop")
+        return bool(stop) and isinstance(stop, str | list) and all(isinstance(s, str) and s for s in stop)
+
+
+class EmptyStop(Allowed):
+    """An answer to a request with an empty stop string, or an empty array of them."""
+
+    @classmethod
+    def _about(cls, request: Request, body: dict[str, Any]) -> bool:
+        return body.get("stop") in ("", [])
+
+
+class ContentParts(Allowed):
+    """An answer to a request whose content is an array of text parts."""
+
+    @classmethod
+    def _about(cls, request: Request, body: dict[str, Any]) -> bool:
+        return any(_texts(m.get("content")) for m in _messages(body)) and not _has(body, OPTIONAL)
+
+
+class Roles(Allowed):
+    """An answer to a request with a message of the system, the developer or the assistant."""
+
+    @classmethod
+    def _about(cls, request: Request, body: dict[str, Any]) -> bool:
+        roles = {m.get("role") for m in _messages(body) if isinstance(m.get("role"), str)}
+        return bool(roles & {"system", "developer", "assistant"}) and _is_text(body) and not _has(body, OPTIONAL)
+
+
+class Bystanders(Allowed):
+    """An answer to a request with parameters that have no bearing on the text."""
+
+    @classmethod
+    def _about(cls, request: Request, body: dict[str, Any]) -> bool:
+        return _has(body, BYSTANDERS) and _is_text(body)
+
+
+class UnknownParameter(Allowed):
+    """An answer to a request with a parameter that no schema has."""
+
+    @classmethod
+    def _about(cls, request: Request, body: dict[str, Any]) -> bool:
+        return "conformance_unknown" in body
+
+
+class StreamOption(Allowed):
+    """An answer to a request for a stream with include_usage or include_obfuscation."""
+
+    @classmethod
+    def _about(cls, request: Request, body: dict[str, Any]) -> bool:
+        options = body.get("stream_options")
+        if not isinstance(options, dict) or _has(body, OPTIONAL):
+            return False
+        known = options.keys() <= {"include_usage", "include_obfuscation"}
+        return known and all(isinstance(each, bool) for each in options.values())
+
+
+class OddText(Allowed):
+    """An answer to a prompt with control characters, or with an escaped half of a surrogate pair in the request."""
+
+    @classmethod
+    def _about(cls, request: Request, body: dict[str, Any]) -> bool:
+        return "\\x00" in str(_messages(body)) or "\\ud83d" in (request.text or "")
+
+
+class OddNumber(Allowed):
+    """An answer to a body with numbers that no machine word holds."""
+
+    @classmethod
+    def _about(cls, request: Request, body: dict[str, Any]) -> bool:
+        return "9223372036854775808" in (request.text or "")
+
+
+class SDKHeaders(Allowed):
+    """An answer to a request with the headers that the official libraries send."""
+
+    @classmethod
+    def _about(cls, request: Request, body: dict[str, Any]) -> bool:
+        return any(name.lower().startswith("x-stainless-") for name, _ in request.headers) and _is_text(body)
+
+
+class OddHeaders(Allowed):
+    """An answer to a request whose header names are written in another letter case."""
+
+    @classmethod
+    def _about(cls, request: Request, body: dict[str, Any]) -> bool:
+        return any(name.upper() == name and "-" in name for name, _ in request.headers) and _is_text(body)
+
+
+class Optional(Allowed):
+    """An answer to a request for something that servers need not have."""
+
+    @classmethod
+    def _about(cls, request: Request, body: dict[str, Any]) -> bool:
+        return _has(body, OPTIONAL)
+
+
+@dataclass(eq=False)
+class SameAsked:
+    """Two answers to what is the same request, written in two ways: the second one is odd."""
+
+    plain: Reply
+    odd: Reply
+
+    @classmethod
+    def among(cls, transcripts: Sequence[Transcript]) -> Iterable[Self]:
+        """Return a pair for each odd spelling of a request that was sent in plain as well."""
+        live = [reply for reply in Reply.among(transcripts) if reply.transcript.probe]
+        plain = next((reply for reply in live if _content(reply) == HELLO and not reply.transcript.request.text), None)
+        for reply in live if plain else ():
+            spelt = reply.transcript.request.text is not None or isinstance(_content(reply), list)
+            if plain and spelt and _flat(reply) == HELLO and _counted(plain) and _counted(reply):
+                yield cls(plain, reply)
+
+    @property
+    def transcript(self) -> Transcript:
+        """Return the transcript of the odd one."""
+        return self.odd.transcript
+
+    @property
+    def where(self) -> Where:
+        """Return its answer as a whole."""
+        return self.odd.where
+
+    @property
+    def prompts(self) -> tuple[int, int]:
+        """Return how many tokens each prompt has."""
+        return _counted(self.plain), _counted(self.odd)
+
+
+def body_of(request: Request) -> dict[str, Any]:
+    """Return the JSON object that was sent, empty where it was none."""
+    body = parse(request.text).value if request.text is not None else request.json
+    return body if isinstance(body, dict) else {}
+
+
+def message(transcript: Transcript) -> str:
+    """Return the message of an error, "" where there is none."""
+    body = parse_bytes(transcript.body()).value
+    error = body.get("error") if isinstance(body, dict) else None
+    words = error.get("message") if isinstance(error, dict) else None
+    return words[:120] if isinstance(words, str) else ""
+
+
+def refused_clearly(transcript: Transcript) -> bool:
+    """Tell whether a server says that it lacks what was asked for, which is honest."""
+    body = parse_bytes(transcript.body()).value if (transcript.status or 0) >= 400 else None
+    error = body.get("error") if isinstance(body, dict) else None
+    words = f"{error.get('message')} {error.get('code')}" if isinstance(error, dict) else ""
+    return transcript.status == 501 or ((transcript.status or 0) < 500 and UNSUPPORTED.search(words) is not None)
+
+
+def _messages(body: dict[str, Any]) -> list[dict[str, Any]]:
+    messages = body.get("messages")
+    return [m for m in messages if isinstance(m, dict)] if isinstance(messages, list) else []
+
+
+def _has(body: dict[str, Any], names: Iterable[str]) -> bool:
+    return any(body.get(name) not in (None, False) for name in names)
+
+
+def _is_text(body: dict[str, Any]) -> bool:
+    messages = _messages(body)
+    return bool(messages) and all(isinstance(m.get("content"), str) and not m.get("tool_calls") for m in messages)
+
+
+def _texts(content: object) -> bool:
+    parts = content if isinstance(content, list) else []
+    return bool(parts) and all(isinstance(p, dict) and p.get("type") == "text" for p in parts)
+
+
+def _content(reply: Reply) -> Any:
+    messages = _messages(body_of(reply.transcript.request))
+    return messages[0].get("content") if len(messages) == 1 else None
+
+
+def _flat(reply: Reply) -> str:
+    content = _content(reply)
+    if isinstance(content, list) and len(content) == 1 and _texts(content):
+        return str(content[0].get("text"))
+    return content if isinstance(content, str) else ""
+
+
+def _counted(reply: Reply) -> int:
+    usage = reply.value.get("usage") if isinstance(reply.value, dict) else None
+    count = usage.get("prompt_tokens") if isinstance(usage, dict) else None
+    return count if isinstance(count, int) else 0
