@@ -30,13 +30,14 @@ def named(address: str) -> str:
     address = address.strip()
     if address in PATHS:
         return address
+    address = address.split(" ")[-1]
     try:
-        path = urlsplit(address.split(" ")[-1]).path
+        path = urlsplit(address).path
     except ValueError:
         return UNKNOWN
     found = endpoint(path)
-    if found == "model":  # many a site has a path with /models/ in it
-        return found if path.startswith(("/v1/models/", "/models/")) else UNKNOWN
+    if found == "model" and not address.startswith("/models/"):  # many a site has a path with /models/ in it
+        return found if path.startswith("/v1/models/") else UNKNOWN
     return "responses" if found == UNKNOWN and "/v1/responses/" in path else found
 
 
