@@ -53,8 +53,8 @@ SPECIMENS: dict[str, Any] = {
         "choices": [
             {
                 "index": 0,
-                "message": {"role": "assistant", "content": "a", "refusal": None, "tool_calls": []},
-                "logprobs": None,
+                "message": {"role": "assistant", "content": "a", "refusal": None, "tool_calls": [CALL]},
+                "logprobs": {"content": [LOGPROB], "refusal": []},
                 "finish_reason": "stop",
             }
         ],
