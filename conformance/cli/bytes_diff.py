@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import json
 import re
 from collections.abc import Iterator
 from itertools import chain, zip_longest
 
 from conformance.report.escape import visible, visible_bytes
-from conformance.transcript import Transcript
+from conformance.transcript import Request, Transcript
 
 LONGEST = 150  # characters of a line
 _LINE = re.compile(rb"[^\r\n]*(?:\r\n|\r|\n|\Z)")
@@ -17,6 +18,8 @@ _LINE = re.compile(rb"[^\r\n]*(?:\r\n|\r|\n|\Z)")
 def difference(golden: Transcript, spoilt: Transcript) -> Iterator[str]:
     """Yield the lines in which two transcripts differ, one line of context around them."""
     old, new = _rendered(golden), _rendered(spoilt)
+    if golden.request != spoilt.request:
+        old, new = [*_request(golden.request), *old], [*_request(spoilt.request), *new]
     if old == new:
         old, new = [*old, *_times(golden)], [*new, *_times(spoilt)]
     removed: list[str] = []
@@ -31,6 +34,12 @@ def difference(golden: Transcript, spoilt: Transcript) -> Iterator[str]:
             removed, added = [], []
             yield _around(line, 0)
     yield from _changed(removed, added)
+
+
+def _request(request: Request) -> list[str]:
+    body = request.text if request.json is None else json.dumps(request.json, ensure_ascii=False)
+    lines = [f"{request.method} {request.path}", *(f"{name}: {value}" for name, value in request.headers), body or ""]
+    return [visible(f"> {line}") for line in lines]
 
 
 def _rendered(transcript: Transcript) -> list[str]:
