@@ -37,4 +37,19 @@ def features(request: Request) -> frozenset[str]:
         found.add(str(body["response_format"].get("type")))
     found.update(name for name in ("tools", "logprobs", "stop", "seed", "logit_bias") if body.get(name))
     found.update("limit" for name in ("max_tokens", "max_completion_tokens") if body.get(name))
+    found.update(name for name in ("echo", "suffix", "best_of", "dimensions") if body.get(name))
+    if type(body.get("logprobs")) is int:  # legacy completions: 0 asks for the chosen tokens alone
+        found.add("logprobs")
+    if body.get("encoding_format") == "base64":
+        found.add("base64")
+    found.update(_texts(body.get("prompt")) | _texts(body.get("input")))
     return frozenset(found)
+
+
+def _texts(value: object) -> set[str]:
+    """Return what is special about a prompt or an input: `batch` for several texts, `token-ids` for numbers."""
+    if not isinstance(value, list) or not value:
+        return set()
+    if type(value[0]) is int:
+        return {"token-ids"}
+    return ({"batch"} if len(value) > 1 else set()) | ({"token-ids"} if isinstance(value[0], list) else set())

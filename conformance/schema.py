@@ -21,7 +21,15 @@ from jsonschema.protocols import Validator
 
 from conformance.json_text import show
 
-WIRE_OBJECTS = ("chat.completion.chunk", "chat.completion", "error", "model.list")
+WIRE_OBJECTS = (
+    "chat.completion.chunk",
+    "chat.completion",
+    "text_completion",
+    "embeddings.list",
+    "error",
+    "model.list",
+    "model",
+)
 KEY = "x-requirement"
 
 

@@ -34,9 +34,15 @@ class ModelCard:
     created: int
     owned_by: str = "openai-conformance"
 
-    def body(self) -> dict[str, str | int]:
+    def body(self) -> dict[str, str | int | None]:
         """Give the JSON object that a client gets."""
-        return {"id": self.id, "object": "model", "created": self.created, "owned_by": self.owned_by}
+        return {
+            "id": self.id,
+            "object": "model",
+            "created": self.created,
+            "owned_by": self.owned_by,
+            "shutdown_date": None,
+        }
 
 
 class Service:

@@ -1,7 +1,7 @@
 """All probes, in the order in which they are sent. To add one, add it to the module of its family."""
 
 from conformance.probe import Probe
-from conformance.probes import chat, mistakes, models, parameters, sampling, tools
+from conformance.probes import chat, completions, embeddings, mistakes, models, parameters, sampling, tools
 
 # The first probe goes out alone: it finds out which parameters the model refuses.
 PROBES: tuple[Probe, ...] = (
@@ -11,6 +11,8 @@ PROBES: tuple[Probe, ...] = (
     *sampling.PROBES,
     *tools.PROBES,
     *parameters.PROBES,
+    *completions.PROBES,
+    *embeddings.PROBES,
 )
 
 __all__ = ["PROBES"]

@@ -11,15 +11,21 @@ from conformance.schema import Census, SchemaError, census, visits
 from conformance.transcript import Transcript
 from conformance.views.answer import Failure, JSONBody
 from conformance.views.chunk import Chunk
+from conformance.views.completion import CompletionObject
+from conformance.views.embedding import EmbeddingList
 from conformance.views.memo import once
+from conformance.views.model import Model
 from conformance.views.reply import ModelList, Reply
 
 Body = Chunk | JSONBody
-BODIES: dict[str, type[Chunk] | type[JSONBody]] = {
+BODIES: dict[str, type[Chunk] | type[JSONBody] | type[CompletionObject]] = {
     "chat.completion.chunk": Chunk,
     "chat.completion": Reply,
+    "text_completion": CompletionObject,
+    "embeddings.list": EmbeddingList,
     "error": Failure,
     "model.list": ModelList,
+    "model": Model,
 }
 
 

@@ -158,7 +158,7 @@ def test_models_are_listed_and_given_one_by_one(http):
     listed = http.get("/models").json()
     assert listed["object"] == "list"
     [model] = listed["data"]
-    assert set(model) == {"id", "object", "created", "owned_by"}
+    assert set(model) == {"id", "object", "created", "owned_by", "shutdown_date"}
     assert isinstance(model["created"], int)
     assert http.get(f"/models/{model['id']}").json() == model
     refused(http.get("/models/nope"), 404, "model_not_found")

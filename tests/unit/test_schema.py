@@ -24,6 +24,7 @@ USAGE = {
     ),
 }
 CALL = {"index": 0, "id": "call_1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+MODEL = {"id": "m", "object": "model", "created": 1, "owned_by": "o", "shutdown_date": None}
 # A specimen of each wire object in which every annotated place is filled.
 SPECIMENS: dict[str, Any] = {
     "chat.completion.chunk": {
@@ -60,7 +61,34 @@ SPECIMENS: dict[str, Any] = {
         ],
     },
     "error": {"error": {"message": "m", "type": "t", "param": None, "code": None}},
-    "model.list": {"object": "list", "data": [{"id": "m", "object": "model", "created": 1, "owned_by": "o"}]},
+    "model.list": {"object": "list", "data": [MODEL]},
+    "model": MODEL,
+    "text_completion": {
+        "id": "cmpl-1",
+        "object": "text_completion",
+        "created": 1,
+        "model": "m",
+        "choices": [
+            {
+                "text": "a",
+                "index": 0,
+                "logprobs": {
+                    "tokens": ["a"],
+                    "token_logprobs": [-0.1],
+                    "top_logprobs": [{"a": -0.1}],
+                    "text_offset": [0],
+                },
+                "finish_reason": None,
+            }
+        ],
+        "usage": USAGE,
+    },
+    "embeddings.list": {
+        "object": "list",
+        "model": "m",
+        "data": [{"object": "embedding", "index": 0, "embedding": [1.0]}],
+        "usage": {"prompt_tokens": 1, "total_tokens": 1},
+    },
 }
 WRONG: list[Any] = [None, True, 5, -1, 1.0, 1.5, "", "no such word", [], [None], {}, {"a": 1}]
 

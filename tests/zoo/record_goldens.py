@@ -9,7 +9,7 @@ from pathlib import Path
 
 from conformance import goldens
 from conformance.mutation import blocks, with_blocks
-from conformance.probes import PROBES, mistakes, parameters, sampling
+from conformance.probes import PROBES, completions, embeddings, mistakes, models, parameters, sampling
 from conformance.record import Recorder
 from conformance.target import parse
 from conformance.transcript import Transcript, dumps
@@ -17,7 +17,8 @@ from conformance.views.answer import is_stream
 from reference_server.launchers import launch
 
 FOLDER = Path(goldens.__file__).parent
-REFUSED = {probe.name for probe in (*mistakes.PROBES, *sampling.REFUSED)} | set(parameters.REFUSED)
+REFUSED = {probe.name for family in (completions, embeddings, models, sampling) for probe in family.REFUSED}
+REFUSED |= {probe.name for probe in mistakes.PROBES} | set(parameters.REFUSED)
 
 
 def one_read_an_event(transcript: Transcript) -> Transcript:
