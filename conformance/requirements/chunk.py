@@ -7,10 +7,11 @@ from email.utils import parsedate_to_datetime
 
 from conformance.json_text import show
 from conformance.mutation import data, edit_blocks, edit_chunk, edit_chunks, edit_delta
+from conformance.place import Place
 from conformance.requirement import Findings, fault, must, should
 from conformance.transcript import Transcript
-from conformance.views import Choice, Chunk, ChunkStream, IdentifiedStream
-from conformance.views.chunk import CHUNK_KEYS
+from conformance.views import Choice, Chunk, DataStream, IdentifiedStream
+from conformance.views.chunk import CHUNK_KEYS, PlainStream
 from conformance.warrant import Level, breaks, bug, docs, observed, quality, schema
 
 CHUNK = "CreateChatCompletionStreamResponse"
@@ -25,9 +26,9 @@ DAY = 86_400
     breaks("typed clients", "fail at an event that is neither a chunk nor an error"),
     bug("https://github.com/NousResearch/hermes-agent/pull/7989"),
 )
-def event_is_chunk(stream: ChunkStream) -> Findings:
-    """Each event of a chat stream is a chunk, an error object or the marker: no bare warnings, strings or arrays."""
-    for event in stream.stream.events:
+def event_is_chunk(stream: DataStream) -> Findings:
+    """Each event of a stream is a chunk, an error object or the marker: no bare warnings, strings or arrays."""
+    for event in stream.events:
         stranger = isinstance(event.value, dict) and not event.error and CHUNK_KEYS.isdisjoint(event.value)
         if event.flaw == "other" or (stranger and not event.flaw):
             yield event, "a chunk, an error object or [DONE]", show(event.value)
@@ -39,6 +40,44 @@ def warning(transcript: Transcript) -> Transcript:
     return edit_blocks(transcript, lambda blocks: blocks.insert(1, data({"warning": "the context is nearly full"})))
 
 
+@must("chunk-created-integer", schema(f"{CHUNK}.created", 33665))
+def created_integer(chunk: Chunk) -> Findings:
+    """The time of creation is in every chunk, an integer."""
+    created = chunk.value.get("created")
+    if created is None or isinstance(created, float):
+        yield chunk.at("/created"), "an integer", show(created) if "created" in chunk.value else "none"
+
+
+@fault("chunk-created-missing", golden="chat-stream", trips={"chunk-created-integer"})
+def created_missing(transcript: Transcript) -> Transcript:
+    """A chunk does not say when it was created."""
+    return edit_chunk(transcript, 1, lambda chunk: chunk.pop("created"))
+
+
+@fault("chunk-created-float", golden="chat-stream", trips={"chunk-created-integer"})
+def created_float(transcript: Transcript) -> Transcript:
+    """The time of creation of a chunk has a fraction."""
+    return edit_chunk(transcript, 1, lambda chunk: chunk.update(created=chunk["created"] + 0.5))
+
+
+@must(
+    "chunk-created-number",
+    schema(f"{CHUNK}.created", 33665),
+    breaks("AI SDK", "rejects every chunk whose created is a string"),
+)
+def created_number(chunk: Chunk) -> Findings:
+    """The time of creation is a number, if it is anything."""
+    created = chunk.value.get("created")
+    if created is not None and (isinstance(created, bool) or not isinstance(created, int | float)):
+        yield chunk.at("/created"), "an integer", show(created)
+
+
+@fault("chunk-created-text", golden="chat-stream", trips={"chunk-created-number"})
+def created_text(transcript: Transcript) -> Transcript:
+    """The time of creation of a chunk is a string."""
+    return edit_chunk(transcript, 1, lambda chunk: chunk.update(created=str(chunk["created"])))
+
+
 @must(
     "chunk-created-in-seconds",
     schema(f"{CHUNK}.created", 33665),
@@ -48,15 +87,19 @@ def warning(transcript: Transcript) -> Transcript:
 def created_in_seconds(stream: IdentifiedStream) -> Findings:
     """The time of creation is a Unix time in seconds, within a day of the answer's date."""
     chunk = stream.chunks[0]
-    created = chunk.value.get("created")
+    yield from in_seconds(chunk.at("/created"), chunk.value.get("created"))
+
+
+def in_seconds(place: Place, created: object) -> Findings:
+    """Find a time that is no Unix time in seconds near the date of the answer."""
     if not isinstance(created, int) or isinstance(created, bool):
         return
-    now = _date(stream.transcript)
+    now = _date(place.transcript)
     if abs(created) >= MILLISECONDS:
-        yield chunk.at("/created"), "seconds", f"{created}, which is milliseconds"
+        yield place, "seconds", f"{created}, which is milliseconds"
     elif now is not None and abs(created - now) > DAY:
         came = datetime.fromtimestamp(created, UTC).isoformat()
-        yield chunk.at("/created"), f"within a day of {stream.transcript.header('date')}", f"{created}, which is {came}"
+        yield place, f"within a day of {place.transcript.header('date')}", f"{created}, which is {came}"
 
 
 def _date(transcript: Transcript) -> float | None:
@@ -248,17 +291,39 @@ def tool_calls_null(transcript: Transcript) -> Transcript:
     return edit_delta(transcript, 1, lambda delta: delta.update(tool_calls=None))
 
 
-@should("delta-vendor-keys-mergeable", breaks("openai-python stream()", "RuntimeError: it merges lists by their index"))
-def vendor_keys(chunk: Chunk) -> Findings:
-    """A key of a delta that the schema does not know is no list of objects without an index."""
-    for position, choice in enumerate(chunk.choices):
-        for key, value in choice["delta"].items() if isinstance(choice.get("delta"), dict) else ():
+@must(
+    "delta-vendor-keys-mergeable",
+    breaks("openai-python stream()", "RuntimeError: it merges lists by the index of their items"),
+)
+def vendor_keys(choice: Choice) -> Findings:
+    """A key that several deltas of a choice have is, if a list of objects, one whose objects have an index."""
+    seen = set[str]()
+    for part in choice.parts:
+        for key, value in part.delta.items():
             items = value if isinstance(value, list) and key not in ("tool_calls", "content") else []
-            if any(isinstance(item, dict) and "index" not in item for item in items):
-                yield chunk.at(f"/choices/{position}/delta/{key}"), "objects with an index", show(value)
+            if key in seen and any(isinstance(item, dict) and "index" not in item for item in items):
+                yield part, "objects with an index", f"{key}: {show(value)}"
+            if items:
+                seen.add(key)
 
 
 @fault("delta-list-without-index", golden="chat-stream", trips={"delta-vendor-keys-mergeable"})
 def list_without_index(transcript: Transcript) -> Transcript:
-    """A delta has a list of citations without an index."""
-    return edit_delta(transcript, 1, lambda delta: delta.update(citations=[{"url": "https://example.com"}]))
+    """Two deltas have a list of citations without an index."""
+    cited = edit_delta(transcript, 1, lambda delta: delta.update(citations=[{"url": "https://example.com"}]))
+    return edit_delta(cited, 2, lambda delta: delta.update(citations=[{"url": "https://example.org"}]))
+
+
+@must("chunk-obfuscation-off", docs("chat/create", "include_obfuscation: false leaves it out"))
+def obfuscation_off(stream: PlainStream) -> Findings:
+    """With include_obfuscation: false no chunk has the key obfuscation."""
+    for chunk in stream.chunks:
+        if "obfuscation" in chunk.value:
+            yield chunk.at("/obfuscation"), "no such key", show(chunk.value["obfuscation"])
+            return
+
+
+@fault("chunk-obfuscated-all-the-same", golden="obfuscation-off", trips={"chunk-obfuscation-off"})
+def obfuscated(transcript: Transcript) -> Transcript:
+    """The chunks are padded although that was switched off."""
+    return edit_chunks(transcript, lambda chunks: [chunk.update(obfuscation="x9Ub") for chunk in chunks])

@@ -2,22 +2,40 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 
+from conformance import goldens
 from conformance.json_text import parse_bytes, show
 from conformance.mutation import data, edit_blocks, edit_json, with_header
-from conformance.requirement import Findings, fault, must, should
-from conformance.transcript import Transcript
+from conformance.requirement import Findings, fault, must, observe, should
+from conformance.requirements.accepted import refusal
+from conformance.transcript import Ending, Transcript
 from conformance.views import ErrorEvent, FailedAnswer, Failure
 from conformance.views.answer import is_stream
-from conformance.views.wrong_request import Invalid, UnknownModel, UnknownRoute, WithoutMessages, WrongRequest
-from conformance.warrant import breaks, bug, docs, observed, quality, rfc, schema
+from conformance.views.headers import Unauthorised
+from conformance.views.run import Afterwards
+from conformance.views.wrong_request import (
+    Invalid,
+    Misnamed,
+    NotUTF8,
+    Overlong,
+    Sent,
+    UnknownModel,
+    UnknownRoute,
+    WrongMethod,
+    WrongRequest,
+)
+from conformance.warrant import Level, breaks, bug, docs, habit, observed, quality, rfc, schema
 
 CODES = "error-codes"
 LEAK = re.compile(
     r"Traceback \(most recent call last\)|File \"[^\"]+\", line \d+|\bat [\w.$]+\([\w.]+:\d+\)|panicked at "
+    r"|/site-packages/|/(?:home|usr|opt|root|Users)/\w[\w./-]+\.\w{1,4}\b|\b[A-Z]:\\\w+|\bsk-[A-Za-z0-9_-]{20,}"
 )
+TYPES: tuple[str, ...] = ("invalid_request_error", "authentication_error", "permission_error", "not_found_error")
+TYPES += ("rate_limit_error", "tokens", "requests", "insufficient_quota", "server_error", "service_unavailable_error")
 KEYS = ("message", "type", "param", "code")
 
 
@@ -135,9 +153,24 @@ def event_text(transcript: Transcript) -> Transcript:
     return edit_blocks(transcript, lambda blocks: blocks.__setitem__(slice(3, None), [data({"error": "slot lost"})]))
 
 
+@should("error-event-members", observed("all four keys are in every error of a body"), compat=Level.OBSERVE)
+def event_members(error: ErrorEvent) -> Findings:
+    """An error in a stream has message, type, param and code, as one in a body has."""
+    value = error.event.error
+    if isinstance(value, dict) and (missing := [key for key in KEYS if key not in value]):
+        yield error, "message, type, param and code", f"without {', '.join(missing)}"
+
+
+@fault("error-event-message-only", golden="chat-stream", trips={"error-event-members"})
+def message_only(transcript: Transcript) -> Transcript:
+    """The stream breaks off with an error that has nothing but a message."""
+    error = data({"error": {"message": "slot lost"}})
+    return edit_blocks(transcript, lambda blocks: blocks.__setitem__(slice(3, None), [error]))
+
+
 @must("error-without-internals", quality("stack traces tell an attacker where to look"))
 def without_internals(failure: Failure) -> Findings:
-    """An error holds no stack trace."""
+    """An error holds no stack trace, no path of a file of the server's, and no key."""
     if found := LEAK.search(failure.transcript.body().decode("utf-8", "replace").replace('\\"', '"')):
         yield failure, "a message for the client", show(found.group())
 
@@ -147,6 +180,13 @@ def stack_trace(transcript: Transcript) -> Transcript:
     """The message of an error is a stack trace."""
     trace = 'Traceback (most recent call last):\n  File "server.py", line 7, in create'
     return edit_json(transcript, lambda body: body["error"].update(message=trace))
+
+
+@fault("error-with-path", golden="messages-missing", trips={"error-without-internals"})
+def file_path(transcript: Transcript) -> Transcript:
+    """The message of an error names a file of the server's."""
+    path = "KeyError: 'messages' in /usr/lib/python3/dist-packages/server/api.py"
+    return edit_json(transcript, lambda body: body["error"].update(message=path))
 
 
 @should("error-words-not-null-text", quality("a null that went through a string formatter"))
@@ -165,14 +205,158 @@ def none_text(transcript: Transcript) -> Transcript:
 
 
 @should("error-names-the-field", observed("param names the field at fault"), schema("Error.param", 38249))
-def names_field(answer: WithoutMessages) -> Findings:
-    """An error about a missing field names it, in param or in the message."""
-    error = value.get("error") if isinstance(value := parse_bytes(answer.transcript.body()).value, dict) else None
-    if answer.refused and isinstance(error, dict) and "messages" not in f"{error.get('param')} {error.get('message')}":
-        yield answer, "messages, in param or message", show(error)
+def names_field(answer: Misnamed) -> Findings:
+    """An error about one field names it, in param or in the message."""
+    if answer.field not in f"{answer.error.get('param')} {answer.error.get('message')}":
+        yield answer, f"{answer.field}, in param or message", show(answer.error)
 
 
 @fault("error-without-field", golden="messages-missing", trips={"error-names-the-field"})
 def without_field(transcript: Transcript) -> Transcript:
     """The refusal of a request without messages does not say what is missing."""
     return edit_json(transcript, lambda body: body["error"].update(param=None, message="Bad request."))
+
+
+@observe("error-param-is-field", observed("param is the field at fault"))
+def param_is_field(answer: Misnamed) -> Findings:
+    """The param of an error about one field is that field, or a path into it."""
+    param = answer.error.get("param", answer.field)
+    if answer.field in str(answer.error.get("message")) and not (
+        isinstance(param, str) and re.split(r"[.\[]", param)[0] == answer.field
+    ):
+        yield answer, answer.field, show(param)
+
+
+@fault("error-param-null", golden="temperature-above", trips={"error-param-is-field"})
+def param_null(transcript: Transcript) -> Transcript:
+    """The field at fault is named in the message only."""
+    return edit_json(transcript, lambda body: body["error"].update(param=None))
+
+
+@observe("error-type-known", docs(CODES, "the types of errors"))
+def type_known(failure: Failure) -> Findings:
+    """The type of an error is one of those that are documented or widely used."""
+    error = failure.value.get("error") if isinstance(failure.value, dict) else None
+    kind = error.get("type") if isinstance(error, dict) else None
+    if isinstance(kind, str) and kind not in TYPES:
+        yield failure, "invalid_request_error, server_error, ...", show(kind)
+
+
+@fault("error-type-exception-name", golden="messages-missing", trips={"error-type-known"})
+def exception_name(transcript: Transcript) -> Transcript:
+    """The type of an error is the name of an exception."""
+    return edit_json(transcript, lambda body: body["error"].update(type="BadRequestError"))
+
+
+@should("error-405-for-wrong-method", rfc(9110, "15.5.6"), needs="chat")
+def wrong_method(answer: WrongMethod) -> Findings:
+    """A method that has no meaning is answered by 405 with Allow, or by 404."""
+    if answer.status not in (401, 403, 404, 405, 501):
+        yield answer, "405, or 404", str(answer.status)
+    elif answer.status == 405 and "head" in answer.transcript.knows and not answer.values("allow"):
+        yield answer, "Allow: POST", "no Allow"
+
+
+@fault("error-405-without-allow", golden="method-wrong", trips={"error-405-for-wrong-method"})
+def without_allow(transcript: Transcript) -> Transcript:
+    """PUT is answered by 405, which does not say what is allowed."""
+    return with_header(transcript, "allow", None)
+
+
+@should("error-400-for-bad-utf-8", rfc(8259, "8.1", "JSON is UTF-8"), needs="chat")
+def bad_utf_8(answer: NotUTF8) -> Findings:
+    """A request that is not UTF-8 is refused by 400."""
+    if answer.status != 400:
+        yield answer, "400", str(answer.status)
+
+
+@fault("error-bad-utf-8-accepted", golden="body-not-utf-8", trips={"error-400-for-bad-utf-8"})
+def bad_utf_8_accepted(transcript: Transcript) -> Transcript:
+    """A byte that is no UTF-8 is replaced, and the request answered."""
+    whole = goldens.load("chat-whole")
+    headers = tuple(pair for pair in transcript.headers if pair[0] != "content-length")
+    return replace(transcript, status=200, headers=headers, reads=whole.reads)
+
+
+@must(
+    "error-overlong-refused",
+    docs(CODES, "400 context_length_exceeded"),
+    observed("400, context_length_exceeded"),
+    breaks("agents that compact at context_length_exceeded", "go on with an answer to a prompt that was cut", "alters"),
+)
+def overlong(answer: Overlong) -> Findings:
+    """A prompt that no context holds is refused by 400 or 413, and never cut in silence."""
+    if answer.status not in (400, 401, 403, 404, 413, 422, 429):
+        yield answer, "400 context_length_exceeded, or 413", str(answer.status)
+
+
+@fault("error-overlong-cut", golden="prompt-too-long", trips={"error-overlong-refused"})
+def overlong_cut(transcript: Transcript) -> Transcript:
+    """A prompt of a million tokens is cut to what fits, and answered."""
+    stream = goldens.load("chat-stream")
+    headers = tuple(pair for pair in stream.headers if pair[0] != "x-request-id")
+    return replace(transcript, status=200, headers=(*headers, ("x-request-id", "req_2")), reads=stream.reads)
+
+
+@should("error-overlong-code", observed("context_length_exceeded"), habit("agents compact when they see the code"))
+def overlong_code(answer: Overlong) -> Findings:
+    """The refusal of too long a prompt says so: by the code context_length_exceeded, or in its message."""
+    words = f"{answer.error.get('code')} {answer.error.get('message')}".lower()
+    if (
+        answer.status == 400
+        and answer.error
+        and not re.search("context|length|too long|too large|maximum|exceed", words)
+    ):
+        yield answer, "context_length_exceeded", show(answer.error)
+
+
+@fault("error-overlong-unexplained", golden="prompt-too-long", trips={"error-overlong-code"})
+def overlong_unexplained(transcript: Transcript) -> Transcript:
+    """Too long a prompt is a bad request, of which nothing more is said."""
+    return edit_json(transcript, lambda body: body["error"].update(code=None, message="Bad request."))
+
+
+@must("error-large-body-answered", rfc(9110, "15.5.14"), breaks("openai-python", "retries a connection error"))
+def large_body(transcript: Sent) -> Findings:
+    """A body of a megabyte is answered, if by a refusal, and never by a reset without one."""
+    if transcript.transcript.status is None and transcript.transcript.ending.kind in ("reset", "truncated"):
+        yield transcript, "an answer", transcript.transcript.ending.detail or transcript.transcript.ending.kind
+
+
+@fault("error-large-body-reset", golden="prompt-too-long", trips={"error-large-body-answered"})
+def large_body_reset(transcript: Transcript) -> Transcript:
+    """The connection is reset while a large body is sent."""
+    return replace(transcript, status=None, headers=(), reads=(), ending=Ending("reset", 0.1, "connection reset"))
+
+
+@must("error-good-request-after-bad", quality("one wrong request must not harm the next"))
+def good_after_bad(answer: Afterwards) -> Findings:
+    """After requests that were wrong an ordinary one succeeds."""
+    status = answer.transcript.status
+    if status is None or status >= 500:
+        yield answer, "200", str(status) if status else f"no answer ({answer.transcript.ending.detail})"
+
+
+@fault("error-poisons-next", golden="chat-last", trips={"error-good-request-after-bad"}, beside=("json-malformed",))
+def poisons_next(transcript: Transcript) -> Transcript:
+    """After malformed JSON an ordinary request is answered by 500."""
+    error = {"error": {"message": "The worker is gone.", "type": "server_error", "param": None, "code": None}}
+    return replace(transcript, status=500).with_body(json.dumps(error).encode())
+
+
+@should("error-401-shape", observed("invalid_request_error, invalid_api_key"), docs(CODES, "401 for a wrong key"))
+def shape_401(answer: Unauthorised) -> Findings:
+    """A missing or wrong key is an invalid_request_error with code invalid_api_key or null."""
+    body = parse_bytes(answer.transcript.body()).value
+    error = body.get("error") if isinstance(body, dict) else None
+    if isinstance(error, dict):
+        if error.get("type") not in ("invalid_request_error", "authentication_error"):
+            yield answer, "invalid_request_error", show(error.get("type"))
+        elif error.get("code") not in ("invalid_api_key", None):
+            yield answer, "invalid_api_key, or null", show(error["code"])
+
+
+@fault("error-401-other-type", golden="models", trips={"error-401-shape", "http-401-challenge"})
+def other_type_401(transcript: Transcript) -> Transcript:
+    """A request without a key is refused by an error of type server_error."""
+    return edit_json(refusal(transcript, 401), lambda body: body["error"].update(type="server_error"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from conformance import sse
 from conformance.json_text import show
 from conformance.mutation import edit_blocks, replace_bytes
@@ -12,6 +14,7 @@ from conformance.warrant import Level, breaks, bug, habit, observed, whatwg
 
 EVERYBODY = "openai-python, openai-node, AI SDK, LangChain"
 MAX_EVENT = 64 * 1024
+BLANK = re.compile(rb"(?:\r\n|\n|\r(?!\n)){2}")
 
 
 def _place(stream: ByteStream, block: sse.Event) -> Event:
@@ -125,14 +128,38 @@ def retry_alone(transcript: Transcript) -> Transcript:
     return edit_blocks(transcript, lambda blocks: blocks.insert(0, b"retry: 3000"))
 
 
-@should(
-    "sse-no-id",
-    observed("no event has an id"),
-    breaks("openai-python", "keeps the id, so that the next blank line dispatches an empty event"),
+@must(
+    "sse-id-then-comment",
+    breaks("openai-python", "keeps the id, so that the blank line after a comment dispatches an empty event"),
+    breaks("LangChain", "JSONDecodeError"),
 )
+def id_then_comment(stream: ByteStream) -> Findings:
+    """Where an event has an id, no comment stands alone after it."""
+    for comment in _alone_after_id(stream)[:1]:
+        yield stream, "no id, or no comments", f"a comment at byte {comment.start}, after an event with an id"
+
+
+@fault("sse-id-with-heartbeat", golden="chat-stream", trips={"sse-id-then-comment", "sse-heartbeat-comments"})
+def id_with_heartbeat(transcript: Transcript) -> Transcript:
+    """An event has an id, and a comment stands alone after it."""
+
+    def edit(blocks: list[bytes]) -> None:
+        blocks[1:3] = [b"id: 1\n" + blocks[1], b": keep-alive", blocks[2]]
+
+    return edit_blocks(transcript, edit)
+
+
+def _alone_after_id(stream: ByteStream) -> list[sse.Comment]:
+    """Return the comments between two blank lines that come after an event with an id."""
+    first = next((b for b in stream.blocks if any(field.name == b"id" for field in b.fields)), None)
+    later = [comment for comment in stream.parser.comments if first and comment.start >= first.stop]
+    return [c for c in later if BLANK.match(stream.body, c.stop) and BLANK.search(stream.body[: c.start][-4:])]
+
+
+@should("sse-no-id", observed("no event has an id"))
 def no_id(stream: ByteStream) -> Findings:
     """Events have no id: field; a stream of chat chunks cannot be resumed."""
-    for block in stream.blocks:
+    for block in stream.blocks if not _alone_after_id(stream) else ():
         if len(block.fields) > 1 and any(field.name == b"id" for field in block.fields):
             yield _place(stream, block), "no id", "an id"
             return

@@ -187,7 +187,6 @@ def stops_unbounded(transcript: Transcript) -> Transcript:
 @must(
     "request-stream-options-need-stream",
     docs("chat/create", "stream_options: only set this when you set stream: true"),
-    bug("https://github.com/BerriAI/litellm/issues/5803"),
     needs="chat",
 )
 def options_need_stream(answer: OptionsAlone) -> Findings:

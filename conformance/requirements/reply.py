@@ -5,6 +5,7 @@ from __future__ import annotations
 from conformance.json_text import show
 from conformance.mutation import edit_json
 from conformance.requirement import Findings, fault, must
+from conformance.requirements.chunk import in_seconds
 from conformance.transcript import Transcript
 from conformance.views import Reply
 from conformance.warrant import breaks, bug, docs, schema
@@ -64,3 +65,40 @@ def error_in_200(transcript: Transcript) -> Transcript:
     """An error object comes with status 200, beside the answer."""
     error = {"message": "slot lost", "type": "server_error", "param": None, "code": None}
     return edit_json(transcript, lambda body: body.update(error=error))
+
+
+@must("reply-created-in-seconds", schema(f"{RESPONSE}.created", 33507))
+def created_in_seconds(reply: Reply) -> Findings:
+    """The time of creation of a whole answer is a Unix time in seconds, within a day of the answer's date."""
+    if "ids" in reply.transcript.knows and isinstance(reply.value, dict):
+        yield from in_seconds(reply, reply.value.get("created"))
+
+
+@fault("reply-created-in-milliseconds", golden="chat-whole", trips={"reply-created-in-seconds"})
+def milliseconds(transcript: Transcript) -> Transcript:
+    """A whole answer is created in milliseconds."""
+    return edit_json(transcript, lambda body: body.update(created=body["created"] * 1000))
+
+
+@must(
+    "reply-without-stop-string",
+    docs("chat/create", "the returned text will not contain the stop sequence"),
+    breaks("agents that parse up to the stop string", "read text that is not theirs", "alters"),
+    needs="stop",
+)
+def without_stop(reply: Reply) -> Findings:
+    """The text of a whole answer does not contain a stop string of the request."""
+    for stop in reply.stops:
+        for text in reply.texts.values():
+            if stop in text:
+                yield reply, f"nothing from {show(stop)} on", show(text[-60:])
+
+
+@fault("reply-with-stop-string", golden="chat-whole-stop", trips={"reply-without-stop-string"})
+def with_stop(transcript: Transcript) -> Transcript:
+    """The whole answer ends with the stop string."""
+    return edit_json(transcript, lambda body: _append(body["choices"][0]["message"], "7"))
+
+
+def _append(message: dict[str, str], text: str) -> None:
+    message["content"] += text

@@ -6,10 +6,12 @@ import re
 from typing import Any
 
 from conformance.json_text import show
-from conformance.mutation import edit_chunks, edit_delta
-from conformance.requirement import Findings, fault, must, should
+from conformance.mutation import edit_chunks, edit_delta, edit_json
+from conformance.requirement import Findings, fault, must, observe, should
 from conformance.transcript import Transcript
 from conformance.views import Choice, StoppableChoice, Twins
+from conformance.views.limited import UncountedChoice
+from conformance.views.run import Repeated
 from conformance.warrant import breaks, bug, docs, quality
 
 REPLACEMENT = "\ufffd"
@@ -20,10 +22,27 @@ TEMPLATE = re.compile(
 
 @must("text-same-streamed", quality("text lost or doubled on the way"), needs="stream chat")
 def same_streamed(twins: Twins) -> Findings:
-    """The pieces of a stream, joined, are the content of the whole answer to the same seeded request."""
+    """The pieces of a stream, joined, are the content of the whole answer to the same seeded request.
+
+    A model that is not the same twice writes another text. Only what a transport does to a text is found: white space
+    that is lost, pieces that are missing or doubled, an end that is cut off where the model did not choose it.
+    """
     for index, text in twins.whole.texts.items():
-        if (choice := twins.streamed.get(index)) and choice.text != text:
+        choice = twins.streamed.get(index)
+        if choice and choice.text != text and _is_damage(text, choice):
             yield choice, show(text), show(choice.text)
+
+
+def _is_damage(whole: str, choice: Choice) -> bool:
+    """Tell whether a text differs from what it should be as only a fault on the way makes it differ."""
+    short, long = sorted((whole, choice.text), key=len)
+    if "".join(short.split()) == "".join(long.split()) or choice.text.count(REPLACEMENT) > whole.count(REPLACEMENT):
+        return True
+    if long.startswith(short):
+        cut = choice.finish is not None and choice.finish.finish_reason == "length"
+        return bool(short) and (cut or bool(choice.stream.stops))
+    rest = iter(long)
+    return len(short) * 2 > len(long) and all(letter in rest for letter in short)
 
 
 @fault("text-blank-lost", golden="chat-stream", trips={"text-same-streamed"}, beside=("chat-whole",))
@@ -36,6 +55,75 @@ def blank_lost(transcript: Transcript) -> Transcript:
                 chunk["choices"][0]["delta"]["content"] = content.lstrip()
 
     return edit_chunks(transcript, strip)
+
+
+@fault("text-piece-lost", golden="chat-stream", trips={"text-same-streamed"}, beside=("chat-whole",))
+def piece_lost(transcript: Transcript) -> Transcript:
+    """A piece in the middle of the text is lost."""
+    return edit_chunks(transcript, lambda chunks: chunks.pop(4))
+
+
+@fault(
+    "text-stop-begun",
+    golden="chat-stream-stop-tokens",
+    trips={"text-same-streamed"},
+    beside=("chat-whole-stop-tokens",),
+)
+def stop_begun(transcript: Transcript) -> Transcript:
+    """The first token of a stop string is sent before the stop is seen."""
+    return edit_chunks(transcript, lambda chunks: _insert_text(chunks, ", 7"))
+
+
+@fault(
+    "text-tail-withheld", golden="chat-stream-held-back", trips={"text-same-streamed"}, beside=("chat-whole-held-back",)
+)
+def tail_withheld(transcript: Transcript) -> Transcript:
+    """What was held back for a stop string is not sent when the answer ends without one."""
+
+    def cut(chunks: list[dict[str, Any]]) -> None:
+        spoken = [chunk for chunk in chunks if chunk["choices"] and chunk["choices"][0]["delta"].get("content")]
+        chunks.remove(spoken[-1])
+
+    return edit_chunks(transcript, cut)
+
+
+@observe("text-seed-repeats", docs("chat/create", "seed: a best effort to sample deterministically"), needs="seed")
+def seed_repeats(twice: Repeated) -> Findings:
+    """The same request with the same seed, at temperature 0, gives the same text."""
+    ours, theirs = twice.again.texts.get(0), twice.first.texts.get(0)
+    if ours != theirs:
+        yield twice, show(theirs), show(ours)
+
+
+@fault("text-seed-ignored", golden="chat-whole-explicit", trips={"text-seed-repeats"}, beside=("chat-last",))
+def seed_ignored(transcript: Transcript) -> Transcript:
+    """The seed is ignored: the same request gives another text."""
+    return edit_json(transcript, lambda body: body["choices"][0]["message"].update(content="Good evening."))
+
+
+@must(
+    "text-within-limit",
+    docs("chat/create", "max_completion_tokens: an upper bound for the number of tokens that can be generated"),
+    needs="limit stream",
+)
+def within_limit(choice: UncountedChoice) -> Findings:
+    """An answer without usage has no more pieces of text than its limit has tokens."""
+    limit, pieces = choice.stream.limit, sum(bool(part.content) for part in choice.parts)
+    if pieces > limit + 1 or len("".join(choice.text.split())) > 30 * limit:
+        yield choice, f"at most {limit} tokens", f"{pieces} pieces, {len(choice.text)} characters"
+
+
+@fault("text-beyond-limit", golden="max-completion-tokens", trips={"text-within-limit", "usage-sent-when-asked"})
+def beyond_limit(transcript: Transcript) -> Transcript:
+    """The limit max_completion_tokens is ignored, and no usage tells."""
+
+    def ignore(chunks: list[dict[str, Any]]) -> None:
+        chunks.pop()
+        chunks[2:2] = [chunks[1]] * 9
+        for chunk in chunks:
+            chunk.pop("usage", None)
+
+    return edit_chunks(transcript, ignore)
 
 
 @should(

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+from conformance import goldens
 from conformance.mutation import edit_chunk, edit_chunks, edit_json
-from conformance.requirement import Findings, fault, must, observe, should
+from conformance.requirement import Findings, fault, must, should
 from conformance.transcript import Transcript
-from conformance.views import ChunkStream, LimitedUsage, Reply, SpokenUsage, Usage, UsageAsked, UsageChunk, UsageUnasked
-from conformance.views.usage import COUNTS, with_usage
-from conformance.warrant import Level, breaks, bug, docs, observed, schema
+from conformance.views import (
+    Choice,
+    ChunkStream,
+    LimitedUsage,
+    Reply,
+    SpokenUsage,
+    Usage,
+    UsageAsked,
+    UsageChunk,
+    UsageUnasked,
+)
+from conformance.views.run import TwinUsage
+from conformance.views.usage import COUNTS, CutUsage, TwiceLimitedUsage, with_usage
+from conformance.warrant import Level, breaks, bug, docs, observed, quality, schema
 
 OPTION = "chat/create"
 
@@ -154,12 +167,11 @@ def total_wrong(transcript: Transcript) -> Transcript:
     "usage-within-limit",
     docs(OPTION, "an upper bound for the number of tokens that can be generated"),
     bug("https://github.com/ggml-org/llama.cpp/issues/4047"),
-    needs="limit stream",
+    needs="limit",
 )
 def within_limit(usage: LimitedUsage) -> Findings:
     """There are no more completion tokens than the limit allows, for each choice."""
-    stream = usage.answer
-    if isinstance(stream, ChunkStream) and usage.completion > (most := stream.limit * stream.n):
+    if usage.completion > (most := usage.answer.limit * usage.answer.n):
         yield usage, f"at most {most} completion tokens", str(usage.completion)
 
 
@@ -172,6 +184,98 @@ def beyond_limit(transcript: Transcript) -> Transcript:
             chunk["usage"][key] += 10
 
     return edit_chunk(transcript, -1, exceed)
+
+
+@fault("usage-beyond-completion-limit", golden="max-completion-tokens", trips={"usage-within-limit"})
+def beyond_completion_limit(transcript: Transcript) -> Transcript:
+    """The limit max_completion_tokens is ignored."""
+    return beyond_limit(transcript)
+
+
+@should("usage-smaller-of-two-limits", observed("400 for both limits at once"))
+def smaller_limit(usage: TwiceLimitedUsage) -> Findings:
+    """Where a request has both limits, it is refused, or the smaller one holds."""
+    if usage.completion > (most := min(usage.answer.limits)):
+        yield usage, f"at most {most} completion tokens", str(usage.completion)
+
+
+@fault("usage-larger-of-two-limits", golden="limits-both", trips={"usage-smaller-of-two-limits"})
+def larger_limit(transcript: Transcript) -> Transcript:
+    """Of two limits the larger one holds."""
+    whole = goldens.load("chat-whole-limit")
+    headers = tuple(pair for pair in transcript.headers if pair[0] != "content-length")
+    answered = replace(transcript, status=200, headers=headers, reads=whole.reads)
+    return edit_json(
+        answered,
+        lambda body: body["usage"].update(completion_tokens=32, total_tokens=body["usage"]["prompt_tokens"] + 32),
+    )
+
+
+@must(
+    "usage-counts-all-choices",
+    docs(OPTION, "you are charged based on the number of generated tokens across all of the choices"),
+    needs="n usage",
+)
+def counts_all_choices(usage: CutUsage) -> Findings:
+    """The completion tokens of an answer with several choices are those of all of them."""
+    if usage.completion <= usage.answer.limit:
+        least = usage.answer.limit * usage.answer.n
+        yield usage, f"{least}, as {usage.answer.n} choices were cut at {usage.answer.limit}", str(usage.completion)
+
+
+@fault("usage-of-one-choice", golden="n-limit", trips={"usage-counts-all-choices"})
+def of_one_choice(transcript: Transcript) -> Transcript:
+    """The completion tokens are those of one of two choices."""
+
+    def halve(chunk: dict[str, Any]) -> None:
+        usage = chunk["usage"]
+        usage.update(completion_tokens=4, total_tokens=usage["prompt_tokens"] + 4)
+
+    return edit_chunk(transcript, -1, halve)
+
+
+@should("usage-same-streamed", quality("the same answer costs the same"), needs="usage stream")
+def same_streamed(twins: TwinUsage) -> Findings:
+    """The usage of a stream is that of the whole answer to the same request, where both gave the same text."""
+    ours, theirs = (twins.streamed.prompt, twins.streamed.completion), (twins.whole.prompt, twins.whole.completion)
+    if ours != theirs:
+        yield twins, "{} prompt and {} completion tokens".format(*theirs), "{} and {}".format(*ours)
+
+
+@fault("usage-other-streamed", golden="chat-stream-limit", trips={"usage-same-streamed"}, beside=("chat-whole-limit",))
+def other_streamed(transcript: Transcript) -> Transcript:
+    """A stream counts three prompt tokens more than the whole answer."""
+
+    def more(chunk: dict[str, Any]) -> None:
+        for key in ("prompt_tokens", "total_tokens"):
+            chunk["usage"][key] += 3
+
+    return edit_chunk(transcript, -1, more)
+
+
+@should("usage-plausible", quality("a count that no text of that length can have"))
+def plausible(usage: SpokenUsage) -> Findings:
+    """The completion tokens of a long text are at least one for twenty characters."""
+    choices = Choice.among([usage.transcript]) if isinstance(usage.answer, ChunkStream) else ()
+    letters = sum(len("".join(choice.text.split())) for choice in choices)
+    if letters >= 200 and 0 < usage.completion < letters / 20:
+        yield usage, f"{letters // 20} or more for {letters} characters", str(usage.completion)
+
+
+@fault("usage-counts-one", golden="chat-stream-long", trips={"usage-plausible", "finish-length-only-at-limit"})
+def counts_one(transcript: Transcript) -> Transcript:
+    """A long answer counts as one token."""
+
+    def one(chunk: dict[str, Any]) -> None:
+        chunk["usage"].update(completion_tokens=1, total_tokens=chunk["usage"]["prompt_tokens"] + 1)
+
+    return edit_chunk(transcript, -1, one)
+
+
+@fault("usage-a-choice", golden="chat-stream-n", trips={"usage-object-once"})
+def usage_a_choice(transcript: Transcript) -> Transcript:
+    """Each of two choices has a usage chunk."""
+    return edit_chunks(transcript, lambda chunks: chunks.insert(-1, chunks[-1]))
 
 
 @must(
@@ -208,7 +312,7 @@ def details_beyond(transcript: Transcript) -> Transcript:
     )
 
 
-@observe("usage-in-reply", observed("in every whole answer"))
+@should("usage-in-reply", observed("in every whole answer"))
 def in_reply(reply: Reply) -> Findings:
     """A whole answer has a usage object."""
     if isinstance(reply.value, dict) and not isinstance(reply.value.get("usage"), dict):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 from conformance.place import Where
 from conformance.transcript import Transcript
@@ -14,6 +14,8 @@ from conformance.views.choice import Choice
 from conformance.views.reply import Reply
 from conformance.views.usage import Usage
 from conformance.views.wrong_request import wrong
+
+AFTER_MISTAKES = "after-mistakes"
 
 
 @dataclass(eq=False)
@@ -98,6 +100,42 @@ class TwinUsage:
 
 
 @dataclass(eq=False)
+class Repeated:
+    """The same seeded request at temperature 0, sent twice and answered whole."""
+
+    first: Reply
+    again: Reply
+
+    @classmethod
+    def among(cls, transcripts: Sequence[Transcript]) -> Iterable[Repeated]:
+        """Return each repetition of a request with the first answer to it."""
+        seen = list[Reply]()
+        for reply in Reply.among(transcripts):
+            body = reply.request
+            if not reply.transcript.probe or body.get("seed") is None or body.get("temperature") != 0:
+                continue
+            first = next((each for each in seen if _is_same(each.request, body)), None)
+            if first:
+                yield cls(first, reply)
+            else:
+                seen.append(reply)
+
+    @property
+    def transcript(self) -> Transcript:
+        """Return the second one."""
+        return self.again.transcript
+
+    @property
+    def where(self) -> Where:
+        """Return the second answer as a whole."""
+        return self.again.where
+
+
+def _is_same(first: dict[str, Any], second: dict[str, Any]) -> bool:
+    return first | {"stream": False} == second | {"stream": False}
+
+
+@dataclass(eq=False)
 class Afterwards:
     """An ordinary request that came after one that was wrong; there may be no answer."""
 
@@ -105,13 +143,9 @@ class Afterwards:
 
     @classmethod
     def among(cls, transcripts: Sequence[Transcript]) -> Iterable[Afterwards]:
-        """Return the ordinary chat requests that stand behind a wrong one."""
-        seen = False
-        for transcript in transcripts:
-            if wrong(transcript.request):
-                seen = True
-            elif seen and transcript.probe and _is_ordinary(transcript):
-                yield cls(transcript)
+        """Return those of the group `after-mistakes`, where mistakes were made."""
+        if any(wrong(transcript.request) for transcript in transcripts):
+            yield from (cls(t) for t in transcripts if t.group == AFTER_MISTAKES and _is_ordinary(t))
 
     @property
     def where(self) -> Where:

@@ -8,7 +8,8 @@ from typing import Any, Self
 
 from conformance.place import Place, Where
 from conformance.transcript import Transcript
-from conformance.views.asked import is_count
+from conformance.views.asked import LIMITS, is_count
+from conformance.views.choice import FinishedChoice
 from conformance.views.chunk import Chunk, ChunkStream
 from conformance.views.reply import Reply
 
@@ -123,6 +124,25 @@ class TwiceLimitedUsage(Usage):
         return len(set(self.answer.limits)) > 1 and self.answer.n == 1
 
 
+class UnlimitedUsage(Usage):
+    """The usage of an answer to a request in text that is known and names no limit."""
+
+    def _fits(self) -> bool:
+        request = self.answer.request
+        messages = request.get("messages")
+        texts = [m.get("content") for m in messages if isinstance(m, dict)] if isinstance(messages, list) else []
+        unlimited = not any(request.get(name) for name in LIMITS)
+        return unlimited and bool(texts) and all(isinstance(text, str) for text in texts)
+
+
+class CutUsage(LimitedUsage):
+    """The usage of a stream of several choices, each of which was cut at the limit of the request."""
+
+    def _fits(self) -> bool:
+        ends = reasons(self.answer)
+        return super()._fits() and self.answer.limit > 1 and len(ends) == self.answer.n > 1 and set(ends) == {"length"}
+
+
 class SpokenUsage(Usage):
     """The usage of a stream that has text."""
 
@@ -130,6 +150,15 @@ class SpokenUsage(Usage):
         chunks = self.answer.chunks if isinstance(self.answer, ChunkStream) else []
         deltas = (choice.get("delta") for chunk in chunks for choice in chunk.choices)
         return any(isinstance(delta, dict) and delta.get("content") for delta in deltas)
+
+
+def reasons(answer: ChunkStream | Reply) -> list[str]:
+    """Return the finish reason of each choice that has one."""
+    if isinstance(answer, ChunkStream):
+        ends = (choice.finish for choice in FinishedChoice.among([answer.transcript]))
+        return [end.finish_reason for end in ends if end and end.finish_reason]
+    found = (choice.get("finish_reason") for choice in answer.choices)
+    return [reason for reason in found if isinstance(reason, str) and reason]
 
 
 def with_usage(stream: ChunkStream) -> list[Chunk]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
 
 from conformance.features import endpoint
 from conformance.json_text import parse, parse_bytes
+from conformance.place import Where
 from conformance.transcript import Request, Transcript
 from conformance.views.answer import Answer
 
@@ -165,6 +168,23 @@ class Overlong(WrongRequest):
     """An answer to a prompt that no context holds."""
 
     kinds = ("overlong",)
+
+
+@dataclass(eq=False)
+class Sent:
+    """A prompt that no context holds, whether or not there was an answer."""
+
+    transcript: Transcript
+
+    @classmethod
+    def among(cls, transcripts: Sequence[Transcript]) -> Iterable[Sent]:
+        """Return every exchange of this kind."""
+        return (cls(t) for t in transcripts if "request" in t.knows and wrong(t.request) == "overlong")
+
+    @property
+    def where(self) -> Where:
+        """Return the exchange as a whole."""
+        return Where()
 
 
 class Misnamed(WrongRequest):

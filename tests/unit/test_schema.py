@@ -152,5 +152,5 @@ def test_every_place_that_can_fail_is_annotated(name: str) -> None:
 
 @pytest.mark.parametrize("value", [1.0, True, "1", 1e3])
 def test_an_integer_is_a_json_number_without_fraction_or_exponent(value: object) -> None:
-    chunk = SPECIMENS["chat.completion.chunk"] | {"created": value}
-    assert [error.requirement for error in errors("chat.completion.chunk", chunk)] == ["chunk-created-integer"]
+    reply = SPECIMENS["chat.completion"] | {"created": value}
+    assert [error.requirement for error in errors("chat.completion", reply)] == ["reply-created-integer"]

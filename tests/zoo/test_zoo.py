@@ -31,11 +31,14 @@ def test_all_goldens_together_trip_nothing_and_exercise_nearly_everything() -> N
     idle = {v.requirement.id for v in verdicts if v.outcome is Outcome.NOT_EXERCISED}
     assert idle == {
         # A correct server fails in no stream.
+        "error-event-members",
         "error-event-shape",
         "error-not-in-200-stream",
         "stream-error-last",
         "time-error-ends-stream",
-        # It is neither busy nor locked, and too fast for a pace.
+        # It is neither busy nor locked, too fast for a pace, and refuses two limits at once.
+        "usage-smaller-of-two-limits",
+        "error-401-shape",
         "http-401-challenge",
         "http-retry-after",
         "time-text-spread",
