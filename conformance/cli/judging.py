@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 
 from conformance.exchange import Exchange
 from conformance.judge import Finding, Outcome, Verdict, judge
@@ -20,6 +21,7 @@ class Judged:
     kind: str
     findings: tuple[Finding, ...]
     exercised: tuple[str, ...]
+    waived: tuple[tuple[str, str], ...] = ()  # requirements whose findings the profile waives, and why
 
     @property
     def worst(self) -> Level:
@@ -34,12 +36,19 @@ class Summary:
     exchanges: int = 0
     violated: int = 0
     advised: int = 0
+    waived: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def add(self, judged: Judged) -> None:
         """Count one more."""
         self.exchanges += 1
         self.violated += judged.worst is Level.MUST
         self.advised += judged.worst is Level.SHOULD
+        self.waived.update(judged.waived)
+
+    def waivers(self) -> Iterator[str]:
+        """Yield a line for each waiver that was used."""
+        for (requirement, reason), times in self.waived.items():
+            yield f"waived {requirement} in {times} exchange{'s' * (times > 1)}: {reason}"
 
     def to_json(self) -> dict[str, int]:
         """Return the part of the lint document."""
@@ -58,13 +67,17 @@ def judge_together(
     broken = [f"{v.requirement.id} could not be judged: {v.reason}" for v in verdicts if v.outcome is Outcome.BROKEN]
     findings: dict[int, list[Finding]] = {id(transcript): [] for transcript in transcripts}
     exercised: dict[int, list[str]] = {id(transcript): [] for transcript in transcripts}
+    waived: dict[int, list[tuple[str, str]]] = {id(transcript): [] for transcript in transcripts}
     for verdict in verdicts:
-        for finding in verdict.findings:
+        if verdict.findings and verdict.reason:  # some are waived, or all of them
+            for key in {id(finding.transcript) for finding in verdict.findings}:
+                waived[key].append((verdict.requirement.id, verdict.reason))
+        for finding in verdict.findings if verdict.outcome is not Outcome.WAIVED else ():
             findings[id(finding.transcript)].append(finding)
         for key in _subjects(verdict, exchanges):
             exercised[key].append(verdict.requirement.id)
     return [
-        Judged(exchange, exchange.kind, tuple(findings[key]), tuple(exercised[key]))
+        Judged(exchange, exchange.kind, tuple(findings[key]), tuple(exercised[key]), tuple(waived[key]))
         for exchange in exchanges
         for key in [id(exchange.transcript)]
     ], broken

@@ -58,6 +58,9 @@ def lint(files: Sequence[str], profile: Profile, *, form: str, endpoint: str) ->
             summary.add(one)
             writer.add(one)
     writer.end(summary)
+    if form != "text":  # the other formats have no place for it
+        for line in summary.waivers():
+            _complain(visible(line))
     if unusable:
         return UNUSABLE
     return VIOLATED if summary.violated else 0

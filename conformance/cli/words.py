@@ -46,6 +46,7 @@ class Words:
 
     def end(self, summary: Summary) -> None:
         """Write one line that sums it up."""
+        self.out.writelines(f"{visible(line)}\n" for line in summary.waivers())
         silent = summary.exchanges - summary.violated - summary.advised
         noun = "exchange" if summary.exchanges == 1 else "exchanges"
         self.out.write(

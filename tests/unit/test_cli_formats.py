@@ -9,6 +9,7 @@ import pytest
 
 import conformance.requirements  # noqa: F401 - fills the registry
 from conformance import goldens
+from conformance.cli import main
 from conformance.cli.annotations import GitHub
 from conformance.cli.document import Document
 from conformance.cli.judging import Summary, judge_together
@@ -166,3 +167,17 @@ def test_exercised_of_each_is_the_same_alone_and_together_but_for_pairs():
     together, _ = judge_together(exchanges, all_requirements(), STRICT)
     for single, joint in zip(alone, together, strict=True):
         assert set(single) <= set(joint.exercised)
+
+
+def test_what_a_profile_waives_is_no_finding_but_is_shown_with_its_reason(tmp_path, capsys):
+    stream, profile = tmp_path / "x", tmp_path / "mine.toml"
+    stream.write_bytes(body_with("{"))
+    profile.write_text('title = "mine"\n[[waiver]]\nid = "json-event-parses"\nreason = "known since May"\n')
+    assert main(["lint", str(stream)]) == 1
+    assert main(["lint", str(stream), "--profile", str(profile)]) == 0
+    said = "waived json-event-parses in 1 exchange: known since May\n"
+    assert said in capsys.readouterr().out
+    assert main(["lint", str(stream), "--profile", str(profile), "--format", "json"]) == 0
+    out, err = capsys.readouterr()
+    assert said in err
+    assert json.loads(out)["exchanges"][0]["findings"] == []
