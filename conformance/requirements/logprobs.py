@@ -163,8 +163,10 @@ def top_too_many(transcript: Transcript) -> Transcript:
 def top_sorted(entry: Ranked) -> Findings:
     """The alternatives stand in falling order of probability."""
     values = [number_of(item) or 0.0 for item in entry.top]
-    if any(later > earlier + TOLERANCE for earlier, later in pairwise(values)):
-        yield entry, "falling values", show(values)
+    for earlier, later in pairwise(values):
+        if later > earlier + TOLERANCE:
+            yield entry, f"at most {earlier}", str(later)
+            return
 
 
 @fault("logprobs-top-rising", golden="chat-stream-logprobs", trips={"logprobs-top-sorted"})

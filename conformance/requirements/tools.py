@@ -321,7 +321,7 @@ def name_with_token(transcript: Transcript) -> Transcript:
     return edit_fragments(transcript, lambda found: found[0]["function"].update(name=name))
 
 
-@observe("tool-name-offered", quality("no one can answer the call"))
+@observe("tool-name-offered", habit("code that finds functions by their name has none of that one"))
 def name_offered(turn: ToolsTurn) -> Findings:
     """The called function is one of those offered; a model may invent others."""
     for call in turn.calls:

@@ -48,11 +48,11 @@ class AllegedlyCallingTurn(Turn):
         return self.finish_reason == "tool_calls"
 
 
-class ForbiddenTurn(Turn):
+class ForbiddenTurn(ToolsTurn):
     """A turn that may not call: tool_choice is none."""
 
     def _fits(self) -> bool:
-        return self.tool_choice == "none"
+        return ToolsTurn._fits(self) and bool(self.tool_choice == "none")
 
 
 class RequiredTurn(ToolsTurn):
