@@ -17,6 +17,7 @@ from conformance.views.embedding import (
     AloneAndAmong,
     AskedBase64,
     AskedFloats,
+    AskedVector,
     Base64Text,
     EmbeddingUsage,
     EmptyInput,
@@ -25,7 +26,6 @@ from conformance.views.embedding import (
     IndexedList,
     SameModel,
     SizedVector,
-    SoundVector,
     TokenInput,
     TwoEncodings,
     Vector,
@@ -311,7 +311,7 @@ def token_ids_fail(transcript: Transcript) -> Transcript:
 
 
 @should("embedding-unit-length", observed("every vector has the length 1"), needs="embeddings", compat=Level.OBSERVE)
-def unit_length(vector: SoundVector) -> Findings:
+def unit_length(vector: AskedVector) -> Findings:
     """A vector has the length 1, so that a dot product is a cosine."""
     if not math.isclose(vector.length, 1, abs_tol=1e-2):
         yield vector, "length 1", f"{vector.length:.3f}"

@@ -11,7 +11,7 @@ from conformance.transcript import Transcript
 from conformance.views.answer import Answer
 from conformance.views.completion import Completion, TextChoice, TextPart, is_completion, texts_or_ids
 
-DEFAULT_LIMIT = 16
+FEW = 64
 ABSENT = frozenset({401, 403, 404, 405, 429, 501, 502, 503, 504})  # no such endpoint, no access, or no time for it
 
 
@@ -306,17 +306,23 @@ class TokenPrompt(CompletionRequest):
 
     @classmethod
     def _fits(cls, transcript: Transcript) -> bool:
-        return CompletionRequest._fits(transcript) and not 400 <= (transcript.status or 0) < 500
+        return super()._fits(transcript) and not 400 <= (transcript.status or 0) < 500
 
     @classmethod
     def _asks(cls, request: dict[str, Any]) -> bool:
-        return any(isinstance(prompt, list) for prompt in texts_or_ids(request.get("prompt")))
+        return in_few_ids(request.get("prompt"))
 
 
 def integer(request: dict[str, Any], name: str) -> int:
     """Return a parameter that is an integer, else -1."""
     value = request.get(name)
     return value if isinstance(value, int) and not isinstance(value, bool) else -1
+
+
+def in_few_ids(value: Any) -> bool:
+    """Tell whether a prompt or an input consists of token numbers, and is not so long that it may be too long."""
+    texts = list(texts_or_ids(value))
+    return bool(texts) and all(isinstance(text, list) and len(text) <= FEW for text in texts)
 
 
 def is_cut(token: str) -> bool:

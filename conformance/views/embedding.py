@@ -18,7 +18,7 @@ from conformance.place import Where
 from conformance.transcript import Transcript
 from conformance.views.answer import Answer, JSONBody
 from conformance.views.completion import ELIDED, TokenIds, texts_or_ids
-from conformance.views.completion_asked import ABSENT
+from conformance.views.completion_asked import ABSENT, in_few_ids
 from conformance.views.memo import once
 
 
@@ -219,6 +219,15 @@ class SoundVector(Vector):
         return (vector for vector in Vector.among(transcripts) if vector.is_sound)
 
 
+class AskedVector(Vector):
+    """A sound vector whose request is known, so that nobody has cut it since."""
+
+    @classmethod
+    def among(cls, transcripts: Sequence[Transcript]) -> Iterable[Vector]:
+        """Return all such vectors."""
+        return (vector for vector in SoundVector.among(transcripts) if vector.answer.request)
+
+
 class SizedVector(Vector):
     """A sound vector of a request for so many dimensions."""
 
@@ -346,11 +355,11 @@ class TokenInput(EmbeddingRequest):
 
     @classmethod
     def _fits(cls, transcript: Transcript) -> bool:
-        return EmbeddingRequest._fits(transcript) and not 400 <= (transcript.status or 0) < 500
+        return super()._fits(transcript) and not 400 <= (transcript.status or 0) < 500
 
     @classmethod
     def _asks(cls, request: dict[str, Any]) -> bool:
-        return any(isinstance(text, list) for text in texts_or_ids(request.get("input")))
+        return in_few_ids(request.get("input"))
 
 
 def _float(number: float) -> float:
