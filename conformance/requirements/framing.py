@@ -128,6 +128,14 @@ def pretty_printed(transcript: Transcript) -> Transcript:
     return edit_blocks(transcript, lambda blocks: blocks.__setitem__(1, blocks[1].replace(b",", b",\n")))
 
 
+@fault("sse-separator-as-newline", golden="chat-stream", trips={"sse-no-raw-newline"})
+def separator_as_newline(transcript: Transcript) -> Transcript:
+    """A line separator in the text, U+2028, has become a line break on the way."""
+    return edit_blocks(
+        transcript, lambda blocks: blocks.__setitem__(1, blocks[1].replace(b',"model"', b',\n"model"', 1))
+    )
+
+
 @must("sse-no-bare-json", breaks(EVERYBODY, "take no notice of the line", "loses"))
 def no_bare_json(stream: ByteStream) -> Findings:
     """No line is JSON without the prefix data:, as in newline-delimited JSON."""

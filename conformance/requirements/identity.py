@@ -46,6 +46,12 @@ def id_changes(transcript: Transcript) -> Transcript:
     )
 
 
+@fault("chunk-id-of-usage", golden="chat-stream-usage", trips={"chunk-id-constant"})
+def id_of_usage(transcript: Transcript) -> Transcript:
+    """The chunk with the usage has an id of its own."""
+    return edit_chunk(transcript, -1, lambda chunk: chunk.update(id="chatcmpl-usage"))
+
+
 @must(
     "chunk-created-constant",
     docs("chat-streaming", "each chunk has the same timestamp"),

@@ -45,6 +45,20 @@ def python_repr(transcript: Transcript) -> Transcript:
     return edit_blocks(transcript, lambda blocks: blocks.__setitem__(1, blocks[1].replace(b'"', b"'")))
 
 
+@fault("json-event-control-character", golden="chat-stream", trips={"json-event-parses"})
+def control_character(transcript: Transcript) -> Transcript:
+    """A raw NUL byte stands in the text of one chunk."""
+    return edit_blocks(
+        transcript, lambda blocks: blocks.__setitem__(1, blocks[1].replace(b'"content":"', b'"content":"\0', 1))
+    )
+
+
+@fault("json-event-cut", golden="chat-stream", trips={"json-event-parses"})
+def event_cut(transcript: Transcript) -> Transcript:
+    """The JSON of one event breaks off, and the blank line comes all the same."""
+    return edit_blocks(transcript, lambda blocks: blocks.__setitem__(1, blocks[1][:60]))
+
+
 @must(
     "json-body-parses",
     rfc(8259, "8.1", "UTF-8 without byte order mark"),
@@ -69,6 +83,12 @@ def html(transcript: Transcript) -> Transcript:
 def plain_text(transcript: Transcript) -> Transcript:
     """The error is a line of plain text."""
     return with_header(transcript, "content-type", "text/plain").with_body(b"Internal Server Error")
+
+
+@fault("json-body-byte-order-mark", golden="chat-whole", trips={"json-body-parses"})
+def byte_order_mark(transcript: Transcript) -> Transcript:
+    """A whole answer begins with a byte order mark."""
+    return transcript.with_body(b"\xef\xbb\xbf" + transcript.body())
 
 
 @must(

@@ -8,6 +8,7 @@ from conformance.mutation import edit_chunks, edit_delta
 from conformance.requirement import Findings, fault, must, observe, should
 from conformance.transcript import Transcript
 from conformance.views import Choice, ChunkStream, FinishedChoice, SpokenChoice
+from conformance.views.limited import LongChoice
 from conformance.warrant import breaks, bug, observed
 
 SHORTEST_REPEAT = 8  # characters of text before a delta that begins with all of it is no coincidence
@@ -146,6 +147,25 @@ def finish_with_text(transcript: Transcript) -> Transcript:
         chunks[-1]["choices"][0]["delta"] = last["choices"][0]["delta"]
 
     return edit_chunks(transcript, merge)
+
+
+@observe("order-few-empty-deltas", observed("no delta without anything to say stands in the middle of an answer"))
+def few_empty(choice: LongChoice) -> Findings:
+    """No more than a fifth of the deltas of a long answer are empty; text that is held back may cause some."""
+    empty = [part for part in choice.parts if not any(part.kinds())]
+    if len(empty) * 5 > len(choice.parts):
+        yield empty[0], "hardly any empty delta", f"{len(empty)} of {len(choice.parts)} deltas are empty"
+
+
+@fault("order-empty-deltas", golden="chat-stream-long", trips={"order-few-empty-deltas"})
+def empty_deltas(transcript: Transcript) -> Transcript:
+    """Every third delta says nothing."""
+
+    def blank(chunks: list[dict[str, Any]]) -> None:
+        for chunk in chunks[1:-2:3]:
+            chunk["choices"][0]["delta"] = {"content": ""}
+
+    return edit_chunks(transcript, blank)
 
 
 @must("order-content-increments", breaks("openai-python, openai-node, AI SDK, LangChain", "repeat the text", "alters"))

@@ -67,6 +67,13 @@ def error_in_200(transcript: Transcript) -> Transcript:
     return edit_json(transcript, lambda body: body.update(error=error))
 
 
+@fault("reply-error-alone", golden="chat-whole", trips={"reply-without-error"})
+def error_alone(transcript: Transcript) -> Transcript:
+    """A status of 200 comes with nothing but an error object."""
+    error = {"message": "slot lost", "type": "server_error", "param": None, "code": None}
+    return edit_json(transcript, lambda body: {"error": error})
+
+
 @must("reply-created-in-seconds", schema(f"{RESPONSE}.created", 33507))
 def created_in_seconds(reply: Reply) -> Findings:
     """The time of creation of a whole answer is a Unix time in seconds, within a day of the answer's date."""

@@ -167,6 +167,14 @@ def cut_body(transcript: Transcript) -> Transcript:
     return replace(transcript, ending=replace(transcript.ending, kind="truncated", detail="no last chunk"))
 
 
+@fault("http-length-short", golden="chat-whole", trips={"http-body-complete"})
+def short_length(transcript: Transcript) -> Transcript:
+    """Content-Length announces more bytes than come."""
+    body = transcript.body()
+    cut = with_header(transcript.with_body(body[:-40]), "content-length", str(len(body)))
+    return replace(cut, ending=replace(cut.ending, kind="truncated", detail="40 bytes are missing"))
+
+
 @should("stream-without-length", observed("no stream announces a length; one that does was produced before it began"))
 def no_length(stream: FramedStream) -> Findings:
     """A stream does not announce its length."""

@@ -20,6 +20,7 @@ from conformance.views import (
     UsageChunk,
     UsageUnasked,
 )
+from conformance.views.reply import Answered
 from conformance.views.run import TwinUsage
 from conformance.views.usage import COUNTS, CutUsage, TwiceLimitedUsage, with_usage
 from conformance.warrant import Level, breaks, bug, docs, observed, quality, schema
@@ -313,7 +314,7 @@ def details_beyond(transcript: Transcript) -> Transcript:
 
 
 @should("usage-in-reply", observed("in every whole answer"))
-def in_reply(reply: Reply) -> Findings:
+def in_reply(reply: Answered) -> Findings:
     """A whole answer has a usage object."""
     if isinstance(reply.value, dict) and not isinstance(reply.value.get("usage"), dict):
         yield reply, "a usage object", "none"

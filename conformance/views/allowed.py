@@ -15,7 +15,11 @@ from conformance.views.reply import Reply
 from conformance.views.wrong_request import wrong
 
 BUSY = (401, 403, 404, 408, 429, 502, 503, 504)  # says nothing about the request
-UNSUPPORTED = re.compile(r"unsupported|not support|not implemented|not allowed|context.?length|does not exist", re.I)
+UNSUPPORTED = re.compile(
+    r"unsupported|not support|not implemented|not allowed|context.?length|does not exist|deprecated|"
+    r"(invalid|unknown|not a valid|no such) model|model.{0,80}(invalid|unknown|not found|not a valid)",
+    re.IGNORECASE,
+)
 OPTIONAL = (
     "n",
     "logprobs",
@@ -234,8 +238,8 @@ def message(transcript: Transcript) -> str:
 def refused_clearly(transcript: Transcript) -> bool:
     """Tell whether a server says that it lacks what was asked for, which is honest."""
     body = parse_bytes(transcript.body()).value if (transcript.status or 0) >= 400 else None
-    error = body.get("error") if isinstance(body, dict) else None
-    words = f"{error.get('message')} {error.get('code')}" if isinstance(error, dict) else ""
+    error = body.get("error", body) if isinstance(body, dict) else None
+    words = f"{error.get('message')} {error.get('code')}" if isinstance(error, dict) else str(error)
     return transcript.status == 501 or ((transcript.status or 0) < 500 and UNSUPPORTED.search(words) is not None)
 
 

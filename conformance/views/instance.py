@@ -15,12 +15,12 @@ from conformance.views.completion import CompletionObject
 from conformance.views.embedding import EmbeddingList
 from conformance.views.memo import once
 from conformance.views.model import Model
-from conformance.views.reply import ModelList, Reply
+from conformance.views.reply import Answered, ModelList
 
 Body = Chunk | JSONBody
 BODIES: dict[str, type[Chunk] | type[JSONBody] | type[CompletionObject]] = {
     "chat.completion.chunk": Chunk,
-    "chat.completion": Reply,
+    "chat.completion": Answered,
     "text_completion": CompletionObject,
     "embeddings.list": EmbeddingList,
     "error": Failure,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from conformance.views.choice import Choice, EndedChoice
 
-MANY = 50  # tokens: more than any hidden default that is a mistake
+MANY = 50  # parts
 
 
 class UncountedChoice(EndedChoice):
@@ -14,6 +14,13 @@ class UncountedChoice(EndedChoice):
         stream = self.stream
         counted = any(chunk.usage for chunk in stream.chunks)
         return super()._fits() and stream.limit > 0 and stream.n == 1 and not counted and not thinks(self)
+
+
+class LongChoice(Choice):
+    """A choice of many parts."""
+
+    def _fits(self) -> bool:
+        return len(self.parts) >= MANY
 
 
 def thinks(choice: Choice) -> bool:

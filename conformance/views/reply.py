@@ -36,12 +36,24 @@ class Reply(JSONBody, Asked):
         return found
 
 
+class Answered(Reply):
+    """Such an answer that is no error in disguise, of which that is said, and nothing else."""
+
+    @classmethod
+    def _fits(cls, transcript: Transcript) -> bool:
+        return Reply._fits(transcript) and not _is_error(next(iter(Reply.among([transcript]))).value)
+
+
 class ModelList(JSONBody):
     """The answer to GET /models."""
 
     @classmethod
     def _fits(cls, transcript: Transcript) -> bool:
         return _is_whole(transcript, "models")
+
+
+def _is_error(value: object) -> bool:
+    return isinstance(value, dict) and bool(value.get("error")) and "choices" not in value
 
 
 def _is_whole(transcript: Transcript, name: str) -> bool:

@@ -50,11 +50,20 @@ SPECIMENS: dict[str, Any] = {
         "object": "chat.completion",
         "created": 1,
         "model": "m",
+        "service_tier": "default",
+        "system_fingerprint": "fp",
+        "metadata": {},
         "usage": USAGE,
         "choices": [
             {
                 "index": 0,
-                "message": {"role": "assistant", "content": "a", "refusal": None, "tool_calls": [CALL]},
+                "message": {
+                    "role": "assistant",
+                    "content": "a",
+                    "refusal": None,
+                    "annotations": [],
+                    "tool_calls": [CALL],
+                },
                 "logprobs": {"content": [LOGPROB], "refusal": []},
                 "finish_reason": "stop",
             }

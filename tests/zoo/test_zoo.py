@@ -44,6 +44,7 @@ def test_all_goldens_together_trip_nothing_and_exercise_nearly_everything() -> N
         "time-text-spread",
         # Keys that the reference server has no occasion to send.
         "chunk-obfuscation-string",
+        "reply-metadata-object",
         "reasoning-aliases-agree",
         "usage-completion-text-tokens",
         "usage-prompt-cache-write-tokens",
