@@ -15,6 +15,7 @@ from conformance.views.logprobs import (
     LEGACY,
     Counted,
     Entry,
+    Greedy,
     LogprobsAsked,
     LogprobsRequest,
     LogprobsUnasked,
@@ -173,6 +174,24 @@ def top_sorted(entry: Ranked) -> Findings:
 def top_rising(transcript: Transcript) -> Transcript:
     """The alternatives stand in rising order."""
     return _entries(transcript, lambda entry: entry["top_logprobs"].reverse())
+
+
+@should("logprobs-top-starts-with-chosen", quality("a greedy choice that was not the most likely"), needs="logprobs")
+def starts_with_chosen(entry: Greedy) -> Findings:
+    """At temperature 0 the first alternative is the chosen token, or one as likely."""
+    first = entry.top[0]
+    if first.get("token") != entry.value.get("token") and (number_of(first) or 0.0) > entry.logprob + TOLERANCE:
+        yield entry, show(entry.value.get("token")), show(first.get("token"))
+
+
+@fault("logprobs-top-of-another-token", golden="chat-stream-logprobs", trips={"logprobs-top-starts-with-chosen"})
+def of_another_token(transcript: Transcript) -> Transcript:
+    """The chosen token has the probability of the second alternative."""
+
+    def second(entry: dict[str, Any]) -> None:
+        entry |= {key: entry["top_logprobs"][1][key] for key in ("token", "logprob")}
+
+    return _entries(transcript, second)
 
 
 @must(

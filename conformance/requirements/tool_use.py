@@ -11,6 +11,7 @@ from conformance.mutation import edit_chunk, edit_chunks, edit_json
 from conformance.requirement import Findings, fault, must, should
 from conformance.requirements.tools import edit_fragments, message_of
 from conformance.transcript import Transcript
+from conformance.views import Reply
 from conformance.views.tool_turn import (
     AllegedlyCallingTurn,
     CallingTurn,
@@ -230,6 +231,21 @@ def content_not_blank(turn: CallingTurn) -> Findings:
 def content_blank(transcript: Transcript) -> Transcript:
     """The content beside a call is two line ends."""
     return edit_json(transcript, lambda body: message_of(body).update(content="\n\n"))
+
+
+@should("tool-calls-absent-if-none", observed("the key is absent where there is no call"), compat=Level.OBSERVE)
+def absent_if_none(reply: Reply) -> Findings:
+    """The message of a whole answer without calls has no key tool_calls, rather than null or []."""
+    for position, choice in enumerate(reply.choices):
+        message = choice.get("message")
+        if isinstance(message, dict) and "tool_calls" in message and message["tool_calls"] in (None, []):
+            yield reply, "no such key", f"tool_calls: {show(message['tool_calls'])} in choice {position}"
+
+
+@fault("tool-calls-empty-array", golden="chat-whole", trips={"tool-calls-absent-if-none"})
+def empty_array(transcript: Transcript) -> Transcript:
+    """The message of an answer without calls has tool_calls: []."""
+    return edit_json(transcript, lambda body: message_of(body).update(tool_calls=[]))
 
 
 @fault("tool-content-absent", golden="tools-whole", trips={"reply-content-string"})

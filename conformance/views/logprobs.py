@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from conformance.views.instance import Instance
 from conformance.views.run import Twins
 from conformance.views.turn import Said, Turn
 
+LARGEST = 10**300  # an integer may be larger than any float
 LEGACY = ("tokens", "token_logprobs", "text_offset")
 
 
@@ -145,6 +147,15 @@ class Ranked(Entry):
         return most if isinstance(most, int) and not isinstance(most, bool) else None
 
 
+class Greedy(Ranked):
+    """Such an entry of a request at temperature 0 that changes the choice of tokens in no other way."""
+
+    def _fits(self) -> bool:
+        others = ("logit_bias", "frequency_penalty", "presence_penalty", "response_format", "tools", "stop")
+        plain = not any(self.request.get(key) for key in others)
+        return Ranked._fits(self) and self.request.get("temperature") == 0 and plain
+
+
 class ScoredTwins(Twins):
     """The same request for log probabilities, streamed and whole, with the same text."""
 
@@ -201,7 +212,9 @@ def asked(transcript: Transcript) -> dict[str, Any]:
 def number_of(value: dict[str, Any]) -> float | None:
     """Return the log probability of an entry or an alternative, where it is a number."""
     logprob = value.get("logprob")
-    return float(logprob) if isinstance(logprob, int | float) and not isinstance(logprob, bool) else None
+    if not isinstance(logprob, int | float) or isinstance(logprob, bool):
+        return None
+    return float(logprob) if abs(logprob) < LARGEST or logprob != logprob else math.copysign(math.inf, logprob)
 
 
 def octets(value: dict[str, Any]) -> bytes | None:
