@@ -13,6 +13,7 @@ PROBES: tuple[Probe, ...] = (
     *parameters.PROBES,
     *completions.PROBES,
     *embeddings.PROBES,
+    *mistakes.LAST,
 )
 
 __all__ = ["PROBES"]

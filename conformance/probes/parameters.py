@@ -109,6 +109,6 @@ PROBES = (
         "n-limit",
         json=body(COUNT, limit=4, stream=True, n=2, stream_options=USAGE),
     ),
-    # The last of all: whatever the others did, the server goes on.
+    # After all the mistakes: the server goes on.
     Probe("chat-last", json=body("Say hello."), core=True, group="after-mistakes"),
 )

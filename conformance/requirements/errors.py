@@ -16,6 +16,7 @@ from conformance.views import ErrorEvent, FailedAnswer, Failure
 from conformance.views.answer import is_stream
 from conformance.views.headers import Unauthorised
 from conformance.views.run import Afterwards
+from conformance.views.usage import Usage
 from conformance.views.wrong_request import (
     Invalid,
     Misnamed,
@@ -36,6 +37,7 @@ LEAK = re.compile(
 )
 TYPES: tuple[str, ...] = ("invalid_request_error", "authentication_error", "permission_error", "not_found_error")
 TYPES += ("rate_limit_error", "tokens", "requests", "insufficient_quota", "server_error", "service_unavailable_error")
+LEAST_TOKENS = 40_000  # of the prompt that is too long: one for each of its characters
 KEYS = ("message", "type", "param", "code")
 
 
@@ -285,15 +287,16 @@ def bad_utf_8_accepted(transcript: Transcript) -> Transcript:
     breaks("agents that compact at context_length_exceeded", "go on with an answer to a prompt that was cut", "alters"),
 )
 def overlong(answer: Overlong) -> Findings:
-    """A prompt that no context holds is refused by 400 or 413, and never cut in silence."""
-    if answer.status not in (400, 401, 403, 404, 413, 422, 429):
-        yield answer, "400 context_length_exceeded, or 413", str(answer.status)
+    """A prompt longer than the context is refused, and never cut in silence."""
+    for usage in Usage.among([answer.transcript]):
+        if usage.prompt < LEAST_TOKENS:
+            yield answer, "400 context_length_exceeded", f"{answer.status}, and {usage.prompt} prompt tokens"
 
 
 @fault("error-overlong-cut", golden="prompt-too-long", trips={"error-overlong-refused"})
 def overlong_cut(transcript: Transcript) -> Transcript:
-    """A prompt of a million tokens is cut to what fits, and answered."""
-    stream = goldens.load("chat-stream")
+    """A prompt of 160,000 tokens is cut to what fits, and answered."""
+    stream = goldens.load("chat-stream-usage")
     headers = tuple(pair for pair in stream.headers if pair[0] != "x-request-id")
     return replace(transcript, status=200, headers=(*headers, ("x-request-id", "req_2")), reads=stream.reads)
 
@@ -318,7 +321,7 @@ def overlong_unexplained(transcript: Transcript) -> Transcript:
 
 @must("error-large-body-answered", rfc(9110, "15.5.14"), breaks("openai-python", "retries a connection error"))
 def large_body(transcript: Sent) -> Findings:
-    """A body of a megabyte is answered, if by a refusal, and never by a reset without one."""
+    """A large body is answered, if by a refusal, and never by a reset without one."""
     if transcript.transcript.status is None and transcript.transcript.ending.kind in ("reset", "truncated"):
         yield transcript, "an answer", transcript.transcript.ending.detail or transcript.transcript.ending.kind
 

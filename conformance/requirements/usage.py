@@ -13,7 +13,6 @@ from conformance.views import (
     Choice,
     ChunkStream,
     LimitedUsage,
-    Reply,
     SpokenUsage,
     Usage,
     UsageAsked,

@@ -165,14 +165,14 @@ class BrokenSchema(WrongRequest):
 
 
 class Overlong(WrongRequest):
-    """An answer to a prompt that no context holds."""
+    """An answer to a prompt that hardly any context holds."""
 
     kinds = ("overlong",)
 
 
 @dataclass(eq=False)
 class Sent:
-    """A prompt that no context holds, whether or not there was an answer."""
+    """A prompt that hardly any context holds, whether or not there was an answer."""
 
     transcript: Transcript
 

@@ -18,7 +18,7 @@ from reference_server.launchers import launch
 
 FOLDER = Path(goldens.__file__).parent
 REFUSED = {probe.name for family in (completions, embeddings, models, sampling) for probe in family.REFUSED}
-REFUSED |= {probe.name for probe in mistakes.PROBES} | set(parameters.REFUSED)
+REFUSED |= {probe.name for probe in (*mistakes.PROBES, *mistakes.LAST)} | set(parameters.REFUSED)
 
 
 def one_read_an_event(transcript: Transcript) -> Transcript:
