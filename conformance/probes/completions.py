@@ -30,7 +30,7 @@ PROBES = (
     Probe(
         "completion-stream-n",
         PATH,
-        json=text([COUNT, HELLO], n=2, max_tokens=4, stream=True, stream_options=USAGE),
+        json=text(n=2, max_tokens=4, stream=True, stream_options=USAGE),
     ),
     Probe("completion-whole-n", PATH, json=text([COUNT, HELLO], n=2, max_tokens=4, echo=True)),
     Probe(

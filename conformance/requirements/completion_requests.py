@@ -292,7 +292,12 @@ def token_ids_taken(answer: TokenPrompt) -> Findings:
         yield answer, "an answer, or status 400", str(answer.status)
 
 
-@fault("completion-token-ids-fail", golden="completion-token-ids", trips={"completion-token-ids-taken"})
+@fault(
+    "completion-token-ids-fail",
+    golden="completion-token-ids",
+    trips={"completion-token-ids-taken"},
+    beside=("completion-whole",),
+)
 def token_ids_fail(transcript: Transcript) -> Transcript:
     """Token numbers are answered by 500."""
     body = b'{"error": {"message": "list has no encode", "type": "server_error", "param": null, "code": null}}'

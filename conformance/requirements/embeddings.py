@@ -303,7 +303,12 @@ def token_ids_taken(answer: TokenInput) -> Findings:
         yield answer, "an answer, or status 400", str(answer.status)
 
 
-@fault("embedding-token-ids-fail", golden="embeddings-token-ids", trips={"embedding-token-ids-taken"})
+@fault(
+    "embedding-token-ids-fail",
+    golden="embeddings-token-ids",
+    trips={"embedding-token-ids-taken"},
+    beside=("embeddings-one",),
+)
 def token_ids_fail(transcript: Transcript) -> Transcript:
     """Token numbers are answered by 500."""
     body = b'{"error": {"message": "list has no encode", "type": "server_error", "param": null, "code": null}}'

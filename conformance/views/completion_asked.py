@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from conformance.place import Where
 from conformance.transcript import Transcript
 from conformance.views.answer import Answer
-from conformance.views.completion import Completion, TextChoice, TextPart, is_completion, texts_or_ids
+from conformance.views.completion import Completion, CompletionObject, TextChoice, TextPart, is_completion, texts_or_ids
 
 FEW = 64
 ABSENT = frozenset({401, 403, 404, 405, 429, 501, 502, 503, 504})  # no such endpoint, no access, or no time for it
@@ -142,7 +142,8 @@ class CountedCompletion(Completion):
     """A completion that came to its end, of a request that tells how many choices it is to have."""
 
     def _fits(self) -> bool:
-        return self.ended and self.count > 0
+        candidates = self.number("best_of")
+        return self.ended and self.count > 0 and (candidates is None or candidates >= self.n)
 
 
 class CompletionUsageAsked(Completion):
@@ -173,8 +174,7 @@ class LimitedCompletion(Completion):
         return self.limit * max(self.n, self.number("best_of") or 0) * len(self.prompts)
 
     def _fits(self) -> bool:
-        known = self.number("max_tokens") is not None and self.limit >= 0
-        return known and self.count > 0 and self.completion_tokens is not None
+        return self.limit > 0 and self.count > 0 and self.completion_tokens is not None
 
 
 class UnlimitedCompletion(Completion):
@@ -200,7 +200,7 @@ class IdentifiedCompletion(Completion):
 
 @dataclass(eq=False)
 class CompletionTwins:
-    """The same seeded request, streamed and whole, both answered to the end."""
+    """The same seeded request, streamed and whole, both answered to the end, and with the echo that was asked for."""
 
     streamed: TextChoice
     whole: TextChoice
@@ -210,7 +210,8 @@ class CompletionTwins:
         """Return the choices of each group that came both ways."""
         groups: dict[str, list[TextChoice]] = {}
         for choice in EndedText.among(transcripts):
-            if choice.transcript.group.startswith("twins"):
+            echoed = not choice.request.get("echo") or choice.text.startswith(choice.prompt or "")
+            if choice.transcript.group.startswith("twins") and echoed:
                 groups.setdefault(f"{choice.transcript.group} {choice.index}", []).append(choice)
         for choices in groups.values():
             streamed = [choice for choice in choices if choice.completion.streamed]
@@ -259,7 +260,16 @@ class SuffixTwins:
 
 
 class CompletionRequest(Answer):
-    """An answer of a server that has the endpoint, to a request that is known."""
+    """An answer of a server that has the endpoint, to a request that is known.
+
+    A failure of the server's counts only where another such request was answered.
+    """
+
+    @classmethod
+    def among(cls, transcripts: Sequence[Transcript]) -> Iterable[Self]:
+        """Return every answer of this kind."""
+        served = any(True for _ in CompletionObject.among(transcripts))
+        return (answer for answer in super().among(transcripts) if served or answer.status < 500)
 
     @classmethod
     def _fits(cls, transcript: Transcript) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
-from typing import Any
+from typing import Any, Self
 
 from conformance.features import endpoint
 from conformance.place import Where
@@ -329,7 +329,16 @@ class AloneAndAmong(SameInput):
 
 
 class EmbeddingRequest(Answer):
-    """An answer of a server that has the endpoint, to a request that is known."""
+    """An answer of a server that has the endpoint, to a request that is known.
+
+    A failure of the server's counts only where another such request was answered.
+    """
+
+    @classmethod
+    def among(cls, transcripts: Sequence[Transcript]) -> Iterable[Self]:
+        """Return every answer of this kind."""
+        served = any(True for _ in EmbeddingList.among(transcripts))
+        return (answer for answer in super().among(transcripts) if served or answer.status < 500)
 
     @classmethod
     def _fits(cls, transcript: Transcript) -> bool:
