@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 from conformance.exchange import Exchange
 from conformance.judge import Finding, Outcome, Verdict, judge
@@ -53,6 +55,36 @@ class Summary:
     def to_json(self) -> dict[str, int]:
         """Return the part of the lint document."""
         return {"exchanges": self.exchanges, "violated": self.violated, "advised": self.advised}
+
+
+@dataclass
+class Thrift:
+    """Collects garbage by the amount that was judged, not by the number of objects.
+
+    Everything made for an exchange lives until it is judged, so that Python's own rhythm looks at all of it again and
+    again in vain, for nearly half of the time.
+    """
+
+    every: int = 8 << 20  # bytes of bodies
+    _made: int = 0
+
+    def __enter__(self) -> Self:
+        """Stop Python from collecting."""
+        gc.disable()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Let Python collect again."""
+        gc.enable()
+
+    def drop(self, exchanges: Sequence[Exchange]) -> None:
+        """Let go of what was computed of exchanges that are done with."""
+        for exchange in exchanges:
+            exchange.transcript.derived.clear()
+            self._made += 4096 + sum(len(read.data) for read in exchange.transcript.reads)
+        if self._made > self.every:
+            self._made = 0
+            gc.collect()
 
 
 def judge_together(

@@ -8,7 +8,7 @@ from typing import Protocol, TextIO
 
 from conformance.cli import document, live
 from conformance.cli.annotations import GitHub
-from conformance.cli.judging import Judged, Summary, judge_together
+from conformance.cli.judging import Judged, Summary, Thrift, judge_together
 from conformance.cli.sarif import Sarif
 from conformance.cli.single import Key
 from conformance.cli.words import Words
@@ -44,19 +44,21 @@ def lint(files: Sequence[str], profile: Profile, *, form: str, endpoint: str) ->
         _complain("lint: name a file, or - for standard input")
         return UNUSABLE
     writer.begin()
-    for item in _items(files or [STDIN], endpoint, profile, requirements, told if form == "text" else None):
-        if not isinstance(item, Batch):
-            unusable |= isinstance(item, Trouble)
-            note = "" if isinstance(item, Trouble) else "skipped: "
-            _complain(f"{visible(item.path)}: {note}{visible(item.message)}")
-            continue
-        judged, broken = judge_together(item.exchanges, requirements, profile)
-        for words in broken:
-            unusable = True
-            _complain(f"{visible(item.exchanges[0].id)}: {visible(words)} (a defect of this suite)")
-        for one in judged:
-            summary.add(one)
-            writer.add(one)
+    with Thrift() as thrift:
+        for item in _items(files or [STDIN], endpoint, profile, requirements, told if form == "text" else None):
+            if not isinstance(item, Batch):
+                unusable |= isinstance(item, Trouble)
+                note = "" if isinstance(item, Trouble) else "skipped: "
+                _complain(f"{visible(item.path)}: {note}{visible(item.message)}")
+                continue
+            judged, broken = judge_together(item.exchanges, requirements, profile)
+            for words in broken:
+                unusable = True
+                _complain(f"{visible(item.exchanges[0].id)}: {visible(words)} (a defect of this suite)")
+            for one in judged:
+                summary.add(one)
+                writer.add(one)
+            thrift.drop(item.exchanges)
     writer.end(summary)
     if form != "text":  # the other formats have no place for it
         for line in summary.waivers():

@@ -6,6 +6,7 @@ https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -84,7 +85,9 @@ def _rule(requirement: Requirement, profile: Profile) -> dict[str, Any]:
 
 def _result(judged: Judged, finding: Finding, index: int) -> dict[str, Any]:
     source, where = judged.exchange.source, finding.where
-    physical: dict[str, Any] = {"artifactLocation": {"uri": quote(PurePath(source.path).as_posix(), safe="/")}}
+    physical: dict[str, Any] = {
+        "artifactLocation": {"uri": quote(os.fsencode(PurePath(source.path).as_posix()), safe="/")}
+    }
     region: dict[str, int] = {}
     if line := place_in_file.line(judged, finding):
         region["startLine"] = line

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 from pathlib import Path
 
 import jsonschema
@@ -181,3 +182,11 @@ def test_what_a_profile_waives_is_no_finding_but_is_shown_with_its_reason(tmp_pa
     out, err = capsys.readouterr()
     assert said in err
     assert json.loads(out)["exchanges"][0]["findings"] == []
+
+
+def test_a_file_name_that_is_no_utf_8_is_printed_in_every_format(tmp_path, capsys):
+    path = os.fsdecode(os.fsencode(tmp_path / "x") + b"\xff")
+    Path(path).write_bytes(body_with("{"))
+    for form in ("text", "json", "github", "sarif"):
+        assert main(["lint", path, "--format", form]) == 1
+        assert "json-event-parses" in capsys.readouterr().out

@@ -6,6 +6,8 @@ import io
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from conformance import goldens
 from conformance.reading import Batch, Skipped, Trouble, read, read_stream
@@ -274,3 +276,31 @@ def test_missing_files_and_empty_folders_are_named(tmp_path):
     missing, empty = read([str(tmp_path / "nowhere"), str(tmp_path)])
     assert missing == Trouble(str(tmp_path / "nowhere"), "No such file or directory")
     assert empty == Trouble(str(tmp_path), "a folder without transcripts")
+
+
+FRAGMENTS = st.sampled_from(
+    [
+        STREAM,
+        WHOLE,
+        json.dumps(ROW).encode(),
+        har(entry(STREAM.decode())),
+        dumps(goldens.load("models")).encode(),
+        b"HTTP/1.1 200 OK\r\n",
+        b"\r\n\r\n",
+        b"\n",
+        b"data: ",
+        b"{",
+        b"[",
+        b'{"log":{"entries":[',
+        b"\x1f\x8b",
+        b"\xef\xbb\xbf",
+    ]
+)
+
+
+@given(st.lists(FRAGMENTS | st.binary(max_size=30), max_size=5), st.integers(0, 4000), st.sampled_from(["", "chat"]))
+def test_whatever_a_file_holds_something_is_said_of_it(parts, length, endpoint):
+    found = items(b"".join(parts)[:length], endpoint)
+    assert found
+    assert all(isinstance(item, Batch | Skipped | Trouble) for item in found)
+    assert all("\n" not in item.message for item in found if not isinstance(item, Batch))
