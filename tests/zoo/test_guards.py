@@ -1,7 +1,8 @@
 """What is legal, however odd it looks, is never blamed: not even by the strict profile."""
 
 import pytest
-from guards import GUARDS
+from guards import GUARDS as OTHERS
+from guards_completions import GUARDS as COMPLETIONS
 
 import conformance.requirements  # noqa: F401 - fills the registry
 from conformance.judge import Outcome, judge
@@ -9,6 +10,7 @@ from conformance.profile import load
 from conformance.requirement import REGISTRY
 
 STRICT = load("strict")
+GUARDS = OTHERS | COMPLETIONS
 
 
 @pytest.mark.parametrize("name", GUARDS)
