@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from conformance.json_text import show
 from conformance.mutation import edit_json, with_header
 from conformance.requirement import Findings, fault, must, should
 from conformance.transcript import Transcript
@@ -24,6 +23,7 @@ from conformance.views.allowed import (
     Optional,
     Roles,
     SameAsked,
+    SameInParts,
     SDKHeaders,
     StopText,
     StreamOption,
@@ -230,22 +230,34 @@ def stopped_at_once(transcript: Transcript) -> Transcript:
     return edit_json(transcript, lambda body: body["choices"][0]["message"].update(content=""))
 
 
-@must(
-    "accepted-spelling-same-prompt",
-    rfc(8259, "2", "white space and escapes have no meaning"),
-    schema("ChatCompletionRequestUserMessage.content", 33105),
-    needs="chat",
-)
+@must("accepted-spelling-same-prompt", rfc(8259, "2", "white space and escapes have no meaning"), needs="chat")
 def same_prompt(pair: SameAsked) -> Findings:
-    """The same request gives the same prompt, however its JSON is spelt and whether its text is in parts or not."""
+    """The same request gives the same prompt, however its JSON is spelt: order, white space, escapes."""
     plain, odd = pair.prompts
     if plain != odd:
-        yield pair, f"{plain} prompt tokens", show(odd)
+        yield pair, f"{plain} prompt tokens", str(odd)
 
 
-@fault(
-    "accepted-parts-as-repr", golden="content-parts", trips={"accepted-spelling-same-prompt"}, beside=("chat-whole",)
+@fault("accepted-escapes-kept", golden="body-spaced", trips={"accepted-spelling-same-prompt"}, beside=("chat-whole",))
+def escapes_kept(transcript: Transcript) -> Transcript:
+    """An escaped character reaches the model as its escape."""
+    return edit_json(transcript, lambda body: _grow(body["usage"]))
+
+
+@should(
+    "accepted-parts-same-prompt",
+    schema("ChatCompletionRequestUserMessage.content", 33105),
+    quality("the model is shown the spelling of a list"),
+    needs="chat",
 )
+def parts_same_prompt(pair: SameInParts) -> Findings:
+    """A text gives the same prompt in parts as it does alone."""
+    plain, odd = pair.prompts
+    if plain != odd:
+        yield pair, f"{plain} prompt tokens", str(odd)
+
+
+@fault("accepted-parts-as-repr", golden="content-parts", trips={"accepted-parts-same-prompt"}, beside=("chat-whole",))
 def parts_as_repr(transcript: Transcript) -> Transcript:
     """A content in parts reaches the model as the text of a Python list."""
     return edit_json(transcript, lambda body: _grow(body["usage"]))

@@ -203,7 +203,14 @@ class SameAsked:
         for reply in live if plain else ():
             spelt = reply.transcript.request.text is not None or isinstance(_content(reply), list)
             if plain and spelt and _flat(reply) == HELLO and _counted(plain) and _counted(reply):
-                yield cls(plain, reply)
+                pair = cls(plain, reply)
+                if pair.in_parts == (cls is not SameAsked):
+                    yield pair
+
+    @property
+    def in_parts(self) -> bool:
+        """Tell whether the odd one has its text in parts."""
+        return isinstance(_content(self.odd), list)
 
     @property
     def transcript(self) -> Transcript:
@@ -219,6 +226,10 @@ class SameAsked:
     def prompts(self) -> tuple[int, int]:
         """Return how many tokens each prompt has."""
         return _counted(self.plain), _counted(self.odd)
+
+
+class SameInParts(SameAsked):
+    """Two answers to what is the same request, once with its text in parts."""
 
 
 def body_of(request: Request) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import pytest
 from guards import GUARDS as OTHERS
 from guards_completions import GUARDS as COMPLETIONS
+from guards_core import GUARDS as CORE
 
 import conformance.requirements  # noqa: F401 - fills the registry
 from conformance.judge import Outcome, judge
@@ -10,7 +11,7 @@ from conformance.profile import load
 from conformance.requirement import REGISTRY
 
 STRICT = load("strict")
-GUARDS = OTHERS | COMPLETIONS
+GUARDS = OTHERS | CORE | COMPLETIONS
 
 
 @pytest.mark.parametrize("name", GUARDS)
