@@ -11,6 +11,7 @@ from conformance.cli.judging import judge_together
 from conformance.cli.lint import all_requirements
 from conformance.cli.single import judge_event, key, singles
 from conformance.exchange import Exchange, Source
+from conformance.features import endpoint
 from conformance.profile import load
 from conformance.reading import Batch, Trouble
 from conformance.requirement import REGISTRY
@@ -58,11 +59,11 @@ STREAMED = [fault for fault in REGISTRY.faults.values() if is_stream(goldens.loa
 def test_what_is_said_of_an_event_at_once_is_said_of_the_whole_too(fault):
     transcript = fault.apply(goldens.load(fault.golden))
     [whole], _ = judge_together([Exchange("x", transcript, Source("x"))], all_requirements(), STRICT)
-    requirements, body = singles(all_requirements()), transcript.body()
+    requirements, body, name = singles(all_requirements()), transcript.body(), endpoint(transcript.request.path)
     for event in sse.Parser().feed(body):
         raw = body[event.start : event.dispatched_at + 1]
         if event.data is not None and is_stream(transcript) and 200 <= transcript.status < 300:
-            said = judge_event(raw, event, requirements, STRICT, "chat")
+            said = judge_event(raw, event, requirements, STRICT, name)
             assert {key(finding) for finding in said} <= {key(finding) for finding in whole.findings}
 
 
