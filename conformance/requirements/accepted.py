@@ -134,6 +134,12 @@ def obfuscation_refused(transcript: Transcript) -> Transcript:
     return refusal(transcript)
 
 
+@fault("accepted-usage-option-refused", golden="chat-stream-usage", trips={"accepted-obfuscation"})
+def usage_option_refused(transcript: Transcript) -> Transcript:
+    """The option include_usage is refused."""
+    return refusal(transcript)
+
+
 @must(
     "accepted-headers-of-sdks",
     breaks("openai-python, openai-node", "send x-stainless-* with every request, and get nothing but the refusal"),

@@ -59,6 +59,12 @@ def internal_error(transcript: Transcript) -> Transcript:
     return replace(transcript, status=500)
 
 
+@fault("error-500-for-a-form", golden="body-form", trips={"error-not-5xx"})
+def form_500(transcript: Transcript) -> Transcript:
+    """A body that is a form is answered by 500."""
+    return replace(transcript, status=500)
+
+
 @should("error-status-400", docs(CODES, "the API answers 400"), observed("400 for every invalid request"))
 def status_400(answer: Invalid) -> Findings:
     """A request that is invalid is refused by 400, not by another 4xx such as 422."""
@@ -168,6 +174,12 @@ def message_only(transcript: Transcript) -> Transcript:
     """The stream breaks off with an error that has nothing but a message."""
     error = data({"error": {"message": "slot lost"}})
     return edit_blocks(transcript, lambda blocks: blocks.__setitem__(slice(3, None), [error]))
+
+
+@fault("error-flat", golden="messages-missing", trips={"error-object-nested"})
+def flat(transcript: Transcript) -> Transcript:
+    """The members of the error stand at the top of the body."""
+    return edit_json(transcript, lambda body: {"object": "error"} | body["error"])
 
 
 @must("error-without-internals", quality("stack traces tell an attacker where to look"))
