@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from conformance import sse
 from conformance.features import features
 from conformance.json_text import parse, parse_bytes
 from conformance.place import Where
 from conformance.profile import Profile, Waiver
-from conformance.requirement import Requirement
+from conformance.requirement import Quantifier, Requirement
 from conformance.transcript import Transcript
 from conformance.warrant import Level
 
-Asked = tuple[Transcript, frozenset[str]]  # with the features of its request
 MAX_FINDINGS = 100  # of one requirement in one transcript; more say nothing new
 
 
@@ -52,8 +51,7 @@ class Finding:
         return self.transcript.probe
 
 
-@dataclass(frozen=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What became of one requirement. `subjects` counts what it was checked on; `reason` explains an absence."""
 
     requirement: Requirement
@@ -66,36 +64,59 @@ class Verdict:
 
 def judge(requirements: Iterable[Requirement], transcripts: Sequence[Transcript], profile: Profile) -> list[Verdict]:
     """Return a verdict for each requirement, in their order. Never raises: a fault of ours is the outcome `broken`."""
-    asked = [(transcript, features(transcript.request)) for transcript in transcripts]
-    return [_judge(requirement, transcripts, asked, profile) for requirement in requirements]
+    bench = _Bench(transcripts, profile)
+    return [bench.verdict(requirement) for requirement in requirements]
 
 
-def _judge(
-    requirement: Requirement, transcripts: Sequence[Transcript], asked: Sequence[Asked], profile: Profile
-) -> Verdict:
-    level, subjects, findings = profile.level(requirement), 0, list[Finding]()
-    found_in: dict[int, int] = {}
-    try:
-        for subject in requirement.subject.among(transcripts):
-            subjects += getattr(subject, "count", 1)  # one that stands for many says for how many
-            for place, expected, actual in requirement.check(subject):
-                found_in[id(place.transcript)] = number = found_in.get(id(place.transcript), 0) + 1
-                if number <= MAX_FINDINGS:
-                    findings.append(_finding(requirement, level, place.transcript, place.where, expected, actual))
-    except Exception as error:  # noqa: BLE001 - whatever the wire did to us is our fault, and is said to be
-        return Verdict(requirement, level, Outcome.BROKEN, subjects, (), f"{type(error).__name__}: {error}")
-    findings, waived = _waive(findings, profile)
-    if findings:
-        outcome = {Level.MUST: Outcome.VIOLATED, Level.SHOULD: Outcome.ADVISED}.get(level, Outcome.OBSERVED)
-        reason = f"{len(waived)} more waived: {_reasons(waived)}" if waived else ""
-        return Verdict(requirement, level, outcome, subjects, tuple(findings), reason)
-    if waived:
-        kept = tuple(finding for finding, _ in waived)
-        return Verdict(requirement, level, Outcome.WAIVED, subjects, kept, _reasons(waived))
-    if subjects:
-        return Verdict(requirement, level, Outcome.HELD, subjects)
-    outcome, reason = _absence(requirement, asked)
-    return Verdict(requirement, level, outcome, reason=profile.unexercised.get(requirement.id, reason))
+@dataclass(frozen=True)
+class _Bench:
+    """What is judged, and what many requirements share: the subjects of a view, the reason for an absence."""
+
+    transcripts: Sequence[Transcript]
+    profile: Profile
+    subjects: dict[Quantifier, list[Any]] = field(default_factory=dict)
+    absences: dict[frozenset[str], tuple[Outcome, str]] = field(default_factory=dict)
+
+    def verdict(self, requirement: Requirement) -> Verdict:
+        """Judge one requirement."""
+        level = self.profile.level(requirement)
+        count, findings, found_in = 0, list[Finding](), dict[int, int]()
+        try:
+            for subject in self._subjects(requirement.subject):
+                count += getattr(subject, "count", 1)  # one that stands for many says for how many
+                for place, expected, actual in requirement.check(subject):
+                    found_in[id(place.transcript)] = number = found_in.get(id(place.transcript), 0) + 1
+                    if number <= MAX_FINDINGS:
+                        findings.append(_finding(requirement, level, place.transcript, place.where, expected, actual))
+        except Exception as error:  # noqa: BLE001 - whatever the wire did to us is our fault, and is said to be
+            return Verdict(requirement, level, Outcome.BROKEN, count, (), f"{type(error).__name__}: {error}")
+        if findings:
+            return _blame(requirement, level, count, findings, self.profile)
+        if count:
+            return Verdict(requirement, level, Outcome.HELD, count)
+        outcome, reason = self._absence(requirement)
+        return Verdict(requirement, level, outcome, reason=self.profile.unexercised.get(requirement.id, reason))
+
+    def _subjects(self, quantifier: Quantifier) -> list[Any]:
+        if quantifier not in self.subjects:
+            self.subjects[quantifier] = list(quantifier.among(self.transcripts))
+        return self.subjects[quantifier]
+
+    def _absence(self, requirement: Requirement) -> tuple[Outcome, str]:
+        if requirement.needs not in self.absences:
+            self.absences[requirement.needs] = _absence(requirement.needs, self.transcripts)
+        return self.absences[requirement.needs]
+
+
+def _blame(requirement: Requirement, level: Level, count: int, findings: list[Finding], profile: Profile) -> Verdict:
+    """Return the verdict over findings: by their level, or waived if the profile waives them all."""
+    kept, waived = _waive(findings, profile)
+    if not kept:
+        excused = tuple(finding for finding, _ in waived)
+        return Verdict(requirement, level, Outcome.WAIVED, count, excused, _reasons(waived))
+    outcome = {Level.MUST: Outcome.VIOLATED, Level.SHOULD: Outcome.ADVISED}.get(level, Outcome.OBSERVED)
+    reason = f"{len(waived)} more waived: {_reasons(waived)}" if waived else ""
+    return Verdict(requirement, level, outcome, count, tuple(kept), reason)
 
 
 def _finding(
@@ -138,14 +159,14 @@ def _reasons(waived: Sequence[tuple[Finding, Waiver]]) -> str:
     return "; ".join(dict.fromkeys(waiver.reason for _, waiver in waived))
 
 
-def _absence(requirement: Requirement, transcripts: Sequence[Asked]) -> tuple[Outcome, str]:
+def _absence(needs: frozenset[str], transcripts: Sequence[Transcript]) -> tuple[Outcome, str]:
     """Say why a requirement had no subject: the feature was refused, the server failed, or it never came up."""
-    asked = [transcript for transcript, wanted in transcripts if requirement.needs <= wanted]
+    asked = [transcript for transcript in transcripts if needs <= features(transcript.request)]
     for transcript in asked:
         # One server error shows that a feature fails. Of requests without any, some are wrong on purpose.
-        if trouble := _trouble(transcript, fatal=bool(requirement.needs) or _all_failed(asked)):
+        if trouble := _trouble(transcript, fatal=bool(needs) or _all_failed(asked)):
             return Outcome.INCONCLUSIVE, f"{transcript.probe}: {trouble}"
-    if not asked or not requirement.needs:
+    if not asked or not needs:
         return Outcome.NOT_EXERCISED, "no answer had what this requirement is about"
     refusals = [refusal for transcript in asked if (refusal := _refusal(transcript))]
     if len(refusals) == len(asked):

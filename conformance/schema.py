@@ -7,9 +7,9 @@ jsonschema shape this: a missing property is reported at its parent, and `1.0` c
 from __future__ import annotations
 
 import json
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -70,33 +70,32 @@ def annotated(name: str) -> dict[str, Annotation]:
     return {key: Annotation(note, family, tuple(paths)) for key, (note, family, paths) in found.items()}
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Census:
-    """What a schema found in some values: how often each place was visited, and the errors with their requirements.
+    """What a schema found in some values: how often each requirement's places were visited, and the errors.
 
-    `places` counts visits by the number of a place, as `visits` reads them.
+    Each error comes with the number of its value.
     """
 
-    places: list[int]
-    errors: list[tuple[int, SchemaError]] = field(default_factory=list)
+    visits: Mapping[str, int]
+    errors: tuple[tuple[int, SchemaError], ...]
 
 
 def census(name: str, values: Iterable[Any]) -> Census:
-    """Validate values against a schema; each error comes with the number of its value.
+    """Validate values against a schema.
 
     jsonschema-rs tells in a microsecond that a value is valid; jsonschema explains why another is not.
     """
     root, gate = _places(name)[0], _gate(name)
-    found = Census([0] * len(_places(name)))
+    counts, found = [0] * len(_places(name)), list[tuple[int, SchemaError]]()
     for number, value in enumerate(values):
-        if root.visit(value, found.places) or not _passes(gate, value):
-            found.errors += [(number, error) for error in errors(name, value)]
-    return found
-
-
-def visits(name: str, requirement: str, found: Census) -> int:
-    """Return how many instances of a requirement's places were visited."""
-    return sum(found.places[number] for number in _numbers(name)[requirement])
+        if root.visit(value, counts) or not _passes(gate, value):
+            found += [(number, error) for error in errors(name, value)]
+    visits = Counter[str]()
+    for place in _places(name):
+        if counts[place.number]:
+            visits[place.requirement] += counts[place.number]
+    return Census(visits, tuple(found))
 
 
 def errors(name: str, value: Any) -> list[SchemaError]:
@@ -160,15 +159,6 @@ def _places(name: str) -> list[_Place]:
 
     make(bundle(name))
     return made
-
-
-@cache
-def _numbers(name: str) -> dict[str, list[int]]:
-    """Return the numbers of each requirement's places."""
-    found = defaultdict[str, list[int]](list)
-    for place in _places(name):
-        found[place.requirement].append(place.number)
-    return found
 
 
 @cache

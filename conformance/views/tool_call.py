@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
@@ -185,13 +185,15 @@ def well_formed(choice: Choice) -> bool:
 
 def fragments(choice: Choice) -> list[Fragment]:
     """Return the fragments of a choice that are objects, in order."""
-    found = []
-    for part in choice.parts:
+    return once(choice.transcript, (Fragment, choice.index), lambda _: list(_fragments(choice.parts)))
+
+
+def _fragments(parts: list[Part]) -> Iterator[Fragment]:
+    for part in parts:
         listed = part.delta.get("tool_calls")
         for position, value in enumerate(listed if isinstance(listed, list) else ()):
             if isinstance(value, dict):
-                found.append(Fragment(part, position, value))
-    return found
+                yield Fragment(part, position, value)
 
 
 def tool_calls(choice: Choice) -> list[ToolCall]:

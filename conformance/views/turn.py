@@ -74,9 +74,8 @@ class Turn:
     def _of(cls, transcript: Transcript) -> list[Self]:
         known = "request" in transcript.knows and isinstance(transcript.request.json, dict)
         request = transcript.request.json if known else {}
-        found = [*cls._streamed(transcript), *cls._whole(transcript)]
-        for turn in found:
-            turn.request = request
+        every = once(transcript, (Turn, "every"), lambda t: [*Turn._streamed(t), *Turn._whole(t)])
+        found = [cls(turn.said, turn.finish_reason, turn.calls, turn.called, request, turn.index) for turn in every]
         return [turn for turn in found if turn._fits()]
 
     @classmethod

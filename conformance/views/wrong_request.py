@@ -13,6 +13,7 @@ from conformance.json_text import parse, parse_bytes
 from conformance.place import Where
 from conformance.transcript import Request, Transcript
 from conformance.views.answer import Answer
+from conformance.views.memo import once
 
 UNKNOWN_MODEL = "no-such-model-conformance"
 UNKNOWN_ROUTE = "/nope-conformance"
@@ -47,7 +48,7 @@ class WrongRequest(Answer):
 
     @classmethod
     def _fits(cls, transcript: Transcript) -> bool:
-        word = wrong(transcript.request) if "request" in transcript.knows else ""
+        word = once(transcript, wrong, lambda t: wrong(t.request) if "request" in t.knows else "")
         return bool(word) and word.startswith(cls.kinds)
 
     @cached_property
