@@ -1,7 +1,8 @@
 """Legal on legacy completions, embeddings and model lists, however odd it looks: each is a golden made over."""
 
-from collections.abc import Callable
 from dataclasses import replace
+
+from guards import GUARDS
 
 from conformance import goldens
 from conformance.mutation import edit_chunk, edit_chunks, edit_json, with_header
@@ -120,7 +121,7 @@ def without_shutdown_date() -> Transcript:
     return edit_json(goldens.load("models"), change)
 
 
-GUARDS: dict[str, Callable[[], Transcript]] = {
+GUARDS |= {
     "completion-text-in-finish-chunk": text_in_finish_chunk,
     "completion-length-twice": length_twice,
     "completion-with-charset": with_charset,

@@ -7,34 +7,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from conformance import goldens
-from conformance.mutation import edit_blocks, edit_chunk, edit_chunks, edit_json, with_blocks, with_header
+from guards import guard
+
+from conformance.mutation import edit_chunk, edit_chunks, edit_json, with_blocks, with_header
 from conformance.transcript import Read, Transcript
-
-GUARDS: dict[str, Callable[[], Transcript]] = {}
-
-
-def guard(name: str, golden: str) -> Callable[[Callable[[Transcript], Transcript]], Callable[[Transcript], Transcript]]:
-    """Register a guard under its name; the docstring says what is accepted."""
-
-    def register(make: Callable[[Transcript], Transcript]) -> Callable[[Transcript], Transcript]:
-        assert name not in GUARDS, name
-        assert make.__doc__, name
-        GUARDS[name] = lambda: make(goldens.load(golden))
-        return make
-
-    return register
 
 
 def on_choices(transcript: Transcript, edit: Callable[[dict[str, Any]], object]) -> Transcript:
     """Change every choice in place."""
     return edit_chunks(transcript, lambda chunks: [edit(choice) for chunk in chunks for choice in chunk["choices"]])
-
-
-@guard("comments-between-events", "chat-stream")
-def comments_between(transcript: Transcript) -> Transcript:
-    """Comments stand between events, as a heartbeat."""
-    return edit_blocks(transcript, lambda blocks: blocks.__setitem__(slice(2, 2), [b": ping", b": ping"]))
 
 
 @guard("byte-by-byte", "chat-stream-unicode")
