@@ -100,7 +100,7 @@ def stop_at_limit(transcript: Transcript) -> Transcript:
 def length_only_at_limit(usage: LimitedUsage) -> Findings:
     """The finish reason is length only where the limit was reached: a stop string or a natural end is stop."""
     answer = usage.answer
-    if answer.n == 1 and reasons(answer) == ["length"] and usage.total < SMALL and usage.completion * 2 < answer.limit:
+    if answer.n == 1 and reasons(answer) == ["length"] and usage.total < SMALL and usage.generated * 2 < answer.limit:
         yield usage, "stop", f"length, at {usage.completion} of at most {answer.limit} tokens"
 
 
@@ -113,7 +113,7 @@ def length_at_stop(transcript: Transcript) -> Transcript:
 @should("finish-no-hidden-limit", observed("an answer without a limit is not cut"), needs="chat")
 def no_hidden_limit(usage: UnlimitedUsage) -> Findings:
     """Without a limit an answer is not cut at a small default, such as the 16 tokens of legacy completions."""
-    if "length" in reasons(usage.answer) and usage.completion <= SMALL / 4 and usage.total < SMALL:
+    if "length" in reasons(usage.answer) and usage.generated <= SMALL / 4 and usage.total < SMALL:
         yield usage, "an answer to its end", f"length, at {usage.completion} tokens"
 
 

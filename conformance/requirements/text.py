@@ -107,10 +107,11 @@ def seed_ignored(transcript: Transcript) -> Transcript:
     needs="limit stream",
 )
 def within_limit(choice: UncountedChoice) -> Findings:
-    """An answer without usage has no more pieces of text than its limit has tokens."""
-    limit, pieces = choice.stream.limit, sum(bool(part.content) for part in choice.parts)
-    if pieces > limit + 1 or len("".join(choice.text.split())) > 30 * limit:
-        yield choice, f"at most {limit} tokens", f"{pieces} pieces, {len(choice.text)} characters"
+    """An answer without usage is no longer than its limit can hold: no token spans two words, or thirty letters."""
+    limit, words = choice.stream.limit, len(choice.text.split())
+    pieces = sum(bool(part.content) for part in choice.parts)
+    if min(pieces, words) > limit + 1 or len("".join(choice.text.split())) > 30 * limit:
+        yield choice, f"at most {limit} tokens", f"{words} words, {len(choice.text)} characters"
 
 
 @fault("text-beyond-limit", golden="max-completion-tokens", trips={"text-within-limit", "usage-sent-when-asked"})
@@ -119,7 +120,7 @@ def beyond_limit(transcript: Transcript) -> Transcript:
 
     def ignore(chunks: list[dict[str, Any]]) -> None:
         chunks.pop()
-        chunks[2:2] = [chunks[1]] * 9
+        chunks[3:3] = [chunks[3]] * 9
         for chunk in chunks:
             chunk.pop("usage", None)
 

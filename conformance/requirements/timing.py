@@ -16,6 +16,7 @@ SILENCE = 15.0
 IDLE = 30.0
 TAIL = 3.0
 MARGIN = 1.0
+BEGUN = 3  # events: before that a slow server may still be reading the prompt
 
 
 def _timed(transcript: Transcript, at: Callable[[int], float], *, later: float = 0.1) -> Transcript:
@@ -129,8 +130,8 @@ def comments_only(transcript: Transcript) -> Transcript:
 
 @must("time-stream-ends", breaks("openai-node, AI SDK", "wait until their time-out, if they have one", "hangs"))
 def stream_ends(stream: OpenStream) -> Findings:
-    """A stream does not stay open and silent for ever: it ends in a marker, an error or a broken body."""
-    if stream.silence >= IDLE - MARGIN and not stream.markers and not stream.errors:
+    """A stream that has begun does not stay open and silent: it ends in a marker, an error or a broken body."""
+    if len(stream.events) >= BEGUN and stream.silence >= IDLE - MARGIN and not stream.markers and not stream.errors:
         yield stream, "more of the answer, or its end", f"nothing for {stream.silence:.0f} s, and no end"
 
 

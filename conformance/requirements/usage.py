@@ -237,9 +237,11 @@ def of_one_choice(transcript: Transcript) -> Transcript:
 @should("usage-same-streamed", quality("the same answer costs the same"), needs="usage stream")
 def same_streamed(twins: TwinUsage) -> Findings:
     """The usage of a stream is that of the whole answer to the same request, where both gave the same text."""
-    ours, theirs = (twins.streamed.prompt, twins.streamed.completion), (twins.whole.prompt, twins.whole.completion)
-    if ours != theirs:
-        yield twins, "{} prompt and {} completion tokens".format(*theirs), "{} and {}".format(*ours)
+    ours, theirs = twins.streamed, twins.whole
+    same = ours.prompt == theirs.prompt and (twins.think or ours.completion == theirs.completion)
+    if not same:
+        expected = f"{theirs.prompt} prompt and {theirs.completion} completion tokens"
+        yield twins, expected, f"{ours.prompt} and {ours.completion}"
 
 
 @fault("usage-other-streamed", golden="chat-stream-limit", trips={"usage-same-streamed"}, beside=("chat-whole-limit",))

@@ -199,8 +199,10 @@ class SameAsked:
     def among(cls, transcripts: Sequence[Transcript]) -> Iterable[Self]:
         """Return a pair for each odd spelling of a request that was sent in plain as well."""
         live = [reply for reply in Reply.among(transcripts) if reply.transcript.probe]
-        plain = next((reply for reply in live if _content(reply) == HELLO and not reply.transcript.request.text), None)
-        for reply in live if plain else ():
+        plains = [reply for reply in live if _content(reply) == HELLO and not reply.transcript.request.text]
+        steady = len({_counted(reply) for reply in plains}) == 1  # else cached tokens are left out of the count
+        plain = plains[0] if steady else None
+        for reply in live:
             spelt = reply.transcript.request.text is not None or isinstance(_content(reply), list)
             if plain and spelt and _flat(reply) == HELLO and _counted(plain) and _counted(reply):
                 pair = cls(plain, reply)

@@ -50,7 +50,12 @@ class Twins:
 
     @classmethod
     def among(cls, transcripts: Sequence[Transcript]) -> Iterable[Self]:
-        """Return the pairs of each group, where both answers finished and the server did not refuse either."""
+        """Return the pairs of each group, where both answers finished and the server did not refuse either.
+
+        There are none where the model is not the same twice: its answers to repeated requests differ.
+        """
+        if any(pair.first.texts != pair.again.texts for pair in Repeated.among(transcripts)):
+            return
         groups = defaultdict[str, list[Transcript]](list)
         for transcript in transcripts:
             if transcript.group.startswith("twins"):
@@ -87,6 +92,14 @@ class TwinUsage:
             same = all(twins.streamed[i].text == text for i, text in twins.whole.texts.items() if i in twins.streamed)
             if streamed and whole and same:
                 yield cls(streamed[0], whole[0])
+
+    @property
+    def think(self) -> bool:
+        """Tell whether one of them counts more than its text, such as reasoning, which is not the same twice."""
+        return any(
+            usage.detail("completion", "reasoning") or usage.total - usage.prompt > usage.completion
+            for usage in (self.streamed, self.whole)
+        )
 
     @property
     def transcript(self) -> Transcript:

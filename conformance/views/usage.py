@@ -103,6 +103,11 @@ class Usage:
         """Return the total."""
         return int(self.value["total_tokens"])
 
+    @property
+    def generated(self) -> int:
+        """Return how many tokens were generated: some servers count reasoning in the total only."""
+        return max(self.completion, self.total - self.prompt)
+
     def detail(self, kind: str, part: str) -> int | None:
         """Return one of the details, such as the cached tokens of the prompt, None where it is no integer."""
         details = self.value.get(f"{kind}_tokens_details")

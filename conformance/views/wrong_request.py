@@ -189,13 +189,19 @@ class Sent:
 
 
 class Misnamed(WrongRequest):
-    """A refusal, with an error object, of a request in which one field is at fault: `field`."""
+    """A refusal, with an error object, of a request in which one field is at fault: `field`.
+
+    A model that lacks another parameter says that first, so what speaks of support is left out.
+    """
 
     kinds = ("messages", "type of", "range of", "stops", "stream_options alone")
 
     @classmethod
     def _fits(cls, transcript: Transcript) -> bool:
-        return super()._fits(transcript) and cls(transcript).refused and bool(cls(transcript).error)
+        if not super()._fits(transcript):
+            return False
+        answer = cls(transcript)
+        return answer.refused and bool(answer.error) and "support" not in str(answer.error.get("message")).lower()
 
     @property
     def field(self) -> str:
