@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Self
 
@@ -16,14 +16,20 @@ from conformance.views.stream import DataStream, EndedStream, Event, Stream
 CHUNK_KEYS = frozenset({"id", "object", "choices", "model", "created"})
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Chunk:
-    """One object of a chat stream that has at least one key of a chunk and no error."""
+    """One object of a chat stream that has at least one key of a chunk and no error; `choices` are the objects."""
 
     transcript: Transcript
     event: Event
     number: int
     value: dict[str, Any]
+    choices: list[dict[str, Any]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Look for the choices once."""
+        choices = self.value.get("choices")
+        self.choices = [choice for choice in choices if isinstance(choice, dict)] if isinstance(choices, list) else []
 
     @classmethod
     def among(cls, transcripts: Sequence[Transcript]) -> Iterable[Chunk]:
@@ -34,12 +40,6 @@ class Chunk:
     def where(self) -> Where:
         """Return the place of the event."""
         return self.event.where
-
-    @cached_property
-    def choices(self) -> list[dict[str, Any]]:
-        """Return the choices that are objects."""
-        choices = self.value.get("choices")
-        return [choice for choice in choices if isinstance(choice, dict)] if isinstance(choices, list) else []
 
     @property
     def usage(self) -> dict[str, Any] | None:
