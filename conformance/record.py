@@ -18,7 +18,7 @@ from conformance import __version__
 from conformance.coding import decoded
 from conformance.negotiation import Negotiation
 from conformance.probe import Probe
-from conformance.redact import Redactor
+from conformance.redact import Redactor, shortened
 from conformance.target import Target, TargetError
 from conformance.transcript import (
     EVERY_FACET,
@@ -34,7 +34,6 @@ from conformance.transcript import (
 GONE = 3  # refused connections, or answers that never began, in a row: then the server is taken for dead
 NO_CONNECTION = "no connection"
 NO_ANSWER = "no answer"
-LONG_TEXT = 50_000  # characters: longer ones are not kept
 PER_READ = 128  # bytes that a read takes beside its data, so that an endless stream of single bytes is bounded too
 
 
@@ -197,7 +196,7 @@ class Recorder:
         own = tuple((name, "***") for name, _ in self.target.headers if name.lower() not in SECRET_HEADERS)
         shown = {name.lower(): (name, value) for name, value in (*request.headers, *own)}
         request = replace(request, path=request.path + self.target.shown_query, headers=tuple(shown.values()))
-        request = replace(request, json=_shortened(request.json))
+        request = replace(request, json=shortened(request.json))
         transcript = replace(transcript, request=request, notes=(*transcript.notes, *notes))
         return self._redactor.transcript(decoded(transcript, self.limits.size))
 
@@ -314,15 +313,6 @@ class _Clock:
             limits = self.exchange.limits
             self.exchange.started = time.perf_counter()
             self.deadline.reschedule(asyncio.get_running_loop().time() + min(limits.first, limits.total))
-
-
-def _shortened(value: Any) -> Any:
-    """Return what was sent with its long texts cut: nobody wants a megabyte of prompt in a report."""
-    if isinstance(value, str) and len(value) > LONG_TEXT:
-        return f"{value[:80]}... ({len(value)} characters)"
-    if isinstance(value, dict):
-        return {key: _shortened(each) for key, each in value.items()}
-    return [_shortened(each) for each in value] if isinstance(value, list) else value
 
 
 def _cause(error: BaseException) -> str:

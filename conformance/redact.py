@@ -6,11 +6,13 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 from urllib.parse import quote
 
 from conformance.transcript import Read, Transcript
 
 BLOT = "***"
+LONG_TEXT = 50_000  # characters: longer ones are not kept
 SHORT = 12  # characters: a shorter secret counts only as a whole word, lest a stray "secret" in a text be one
 
 
@@ -50,6 +52,15 @@ class Redactor:
             knows=transcript.knows - {"framing", "bytes"},
             notes=(*transcript.notes, f"the server echoed a secret {len(spans)} times; it was replaced by {BLOT}"),
         )
+
+
+def shortened(value: Any) -> Any:
+    """Return what was sent with its long texts cut: nobody wants a megabyte of prompt in a report."""
+    if isinstance(value, str) and len(value) > LONG_TEXT:
+        return f"{value[:80]}... ({len(value)} characters)"
+    if isinstance(value, dict):
+        return {key: shortened(each) for key, each in value.items()}
+    return [shortened(each) for each in value] if isinstance(value, list) else value
 
 
 def _without(reads: Iterable[Read], body: bytes, spans: list[tuple[int, int]]) -> tuple[Read, ...]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from conformance.features import endpoint, features
+from conformance.redact import shortened
 from conformance.transcript import Request, Transcript, TranscriptError, loads
 
 
@@ -82,11 +83,12 @@ def _tail(path: str) -> str:
 
 def _likeness(recorded: Request, path: str, body: bytes) -> tuple[float, ...]:
     """Return how well a recorded request fits, the weightiest reason first."""
+    if recorded.text is not None and recorded.text.encode("utf-8", "surrogateescape") == body:
+        return (2.0,)
     try:
-        asked: Any = json.loads(body) if body.strip() else None
+        asked: Any = shortened(json.loads(body)) if body.strip() else None
     except (ValueError, RecursionError):
-        same = recorded.text is not None and recorded.text.encode("utf-8", "surrogateescape") == body
-        return float(same), float(recorded.text is not None)
+        return 0.0, float(recorded.text is not None)
     if recorded.text is not None:
         return (-1.0,)
     known = recorded.json

@@ -104,7 +104,7 @@ PROBES = (
     Probe("headers-of-sdk", json=body("Say hello.", stream=True), core=True, headers=SDK_HEADERS),
     Probe("headers-odd-case", json=body("Say hello."), core=True, headers=ODD_HEADERS),
     Probe("cors-preflight", method="OPTIONS", core=True, headers=PREFLIGHT),
-    Probe("cors-request", json=body("Say hello."), core=True, headers=(ORIGIN,)),
+    Probe("cors-request", json=body("Say hello.", user="page-1"), core=True, headers=(ORIGIN,)),
     Probe(
         "n-limit",
         json=body(COUNT, limit=4, stream=True, n=2, stream_options=USAGE),
