@@ -178,7 +178,7 @@ def unnamed(stream: DataStream) -> Findings:
     """Chat and completion events have no name; `message` is the default, `error` may name an error."""
     for event in stream.events:
         name = event.raw.name
-        if name not in (None, "", "message") and not (name == "error" and event.error):
+        if name not in (None, "", "message", "error"):
             yield event, "no event name", show(name)
 
 

@@ -149,8 +149,8 @@ def goes_on(transcript: Transcript) -> Transcript:
     breaks("openai-python stream()", "AssertionError"),
 )
 def not_empty(stream: WholeStream) -> Findings:
-    """A stream has at least one event."""
-    if not stream.blocks:
+    """A stream has at least one event with data."""
+    if not stream.events:
         yield stream, "at least one event", f"{len(stream.transcript.body())} bytes without an event"
 
 

@@ -79,8 +79,9 @@ def stream_unasked(transcript: Transcript) -> Transcript:
 def stream_media_type(stream: StreamHead) -> Findings:
     """The media type of a stream is text/event-stream."""
     essence = stream.media_type[0]
-    if essence.lower() != STREAM_TYPE and (essence or "head" in stream.transcript.knows):
-        yield stream, STREAM_TYPE, essence or "no Content-Type"
+    listed = stream.values("content-type") or "head" in stream.transcript.knows  # else its absence proves nothing
+    if essence.lower() != STREAM_TYPE and listed:
+        yield stream, STREAM_TYPE, essence or "no media type"
 
 
 @fault("stream-as-plain-text", golden="chat-stream", trips={"stream-media-type-is-sse"})

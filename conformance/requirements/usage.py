@@ -21,7 +21,7 @@ from conformance.views import (
 )
 from conformance.views.reply import Answered
 from conformance.views.run import TwinUsage
-from conformance.views.usage import COUNTS, CutUsage, TwiceLimitedUsage, with_usage
+from conformance.views.usage import COUNTS, CutUsage, TwiceLimitedUsage, UnaskedUsage, with_usage
 from conformance.warrant import Level, breaks, bug, docs, observed, quality, schema
 
 OPTION = "chat/create"
@@ -107,6 +107,24 @@ def once(usage: UsageChunk) -> Findings:
 def on_every_chunk(transcript: Transcript) -> Transcript:
     """Every chunk has a usage object."""
     return edit_chunks(transcript, lambda chunks: [chunk.update(usage=chunks[-1]["usage"]) for chunk in chunks])
+
+
+@should(
+    "usage-unasked-once",
+    breaks("LangChain", "adds the counts up", "alters"),
+    bug("https://github.com/langchain-ai/langchain/pull/38070"),
+)
+def unasked_once(stream: UnaskedUsage) -> Findings:
+    """A usage that nobody asked for comes once too, not on each chunk."""
+    if len(found := with_usage(stream)) > 1:
+        yield found[0], "one usage object", f"{len(found)} of them"
+
+
+@fault("usage-unasked-on-every-chunk", golden="chat-stream", trips={"usage-unasked-once", "usage-unasked-not-sent"})
+def unasked_on_every_chunk(transcript: Transcript) -> Transcript:
+    """Every chunk has a usage object that was not asked for."""
+    usage = {"prompt_tokens": 4, "completion_tokens": 12, "total_tokens": 16}
+    return edit_chunks(transcript, lambda chunks: [chunk.update(usage=usage) for chunk in chunks])
 
 
 @should(

@@ -92,6 +92,8 @@ class StopText(Allowed):
     @classmethod
     def _about(cls, request: Request, body: dict[str, Any]) -> bool:
         stop = body.get("stop")
+        if _has(body, OPTIONAL):
+            return False
         return bool(stop) and isinstance(stop, str | list) and all(isinstance(s, str) and s for s in stop)
 
 
@@ -181,7 +183,16 @@ class OddHeaders(Allowed):
 
 
 class Optional(Allowed):
-    """An answer to a request for something that servers need not have."""
+    """An answer to a request for something that servers need not have.
+
+    Of an exchange that is no probe of ours, a 500 that says the server failed does not prove that the feature did.
+    """
+
+    @classmethod
+    def _fits(cls, transcript: Transcript) -> bool:
+        error = value.get("error") if isinstance(value := parse_bytes(transcript.body()).value, dict) else None
+        failed = isinstance(error, dict) and error.get("type") in ("server_error", "api_error")
+        return super()._fits(transcript) and (bool(transcript.probe) or not failed)
 
     @classmethod
     def _about(cls, request: Request, body: dict[str, Any]) -> bool:

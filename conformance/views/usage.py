@@ -30,6 +30,13 @@ class UsageUnasked(ChunkStream):
         return bool(self.request) and not self.asked_usage
 
 
+class UnaskedUsage(ChunkStream):
+    """A chat stream with a usage object although its request, which is known, does not ask for one."""
+
+    def _fits(self) -> bool:
+        return bool(self.request) and not self.asked_usage and bool(with_usage(self))
+
+
 @dataclass(eq=False)
 class UsageChunk:
     """The last chunk with a usage object, of a stream whose request asks for it."""

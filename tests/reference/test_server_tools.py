@@ -80,7 +80,7 @@ def test_text_is_an_answer_where_no_tool_is_called(ask, stream):
 
 
 def test_a_model_that_would_call_another_tool_calls_one_that_is_offered(stream):
-    [[name, arguments]] = calls_of(stream("weather", tools=[OTHER]))
+    [[name, arguments]] = calls_of(stream("weather", tools=[OTHER], temperature=0))
     assert name == "set-timer_2"
     assert set(json.loads(arguments)) == {"minutes", "label"}
 
