@@ -90,9 +90,8 @@ def main() -> None:
     ]
     ours, theirs = min(a for a, _ in rounds), min(b for _, b in rounds)
     print(f"{len(transcripts)} streams, {chunks} chunks, {len(REGISTRY.requirements)} requirements")
-    print(
-        f"judging {ours / chunks * 1e6:.0f} us a chunk, openai-python {theirs / chunks * 1e6:.0f} us, ratio {ours / theirs:.2f}"
-    )
+    each, decoding = ours / chunks * 1e6, theirs / chunks * 1e6
+    print(f"judging {each:.0f} us a chunk, openai-python {decoding:.0f} us, ratio {ours / theirs:.2f}")
     for length in LENGTHS:
         stream = long_stream(length)
         body = stream.body()

@@ -78,7 +78,7 @@ class Exchange:
 
 
 def from_json(row: Mapping[str, Any], *, default_endpoint: str = "") -> Transcript:
-    """Return the transcript of an exchange as DESIGN has it; raises ExchangeError.
+    """Return the transcript of one row of a `.jsonl` of exchanges; raises ExchangeError.
 
     `default_endpoint` counts where neither an address nor the request tells.
     """

@@ -10,7 +10,9 @@ WarrantKind = Literal["protocol", "schema", "docs", "observed", "habit", "break"
 Effect = Literal["raises", "hangs", "loses", "alters", "metadata"]
 
 OPENAPI = "https://github.com/openai/openai-openapi/blob/f85dbe223d40/openapi.yaml"
-API_REFERENCE = "https://platform.openai.com/docs/api-reference"
+DOCUMENTATION = "https://platform.openai.com/docs"
+API_REFERENCE = f"{DOCUMENTATION}/api-reference"
+GUIDES = {name: f"guides/{name}" for name in ("error-codes", "rate-limits")}
 WHATWG_SSE = "https://html.spec.whatwg.org/multipage/server-sent-events.html"
 
 
@@ -57,8 +59,10 @@ def schema(name: str, line: int | None = None) -> Warrant:
 
 
 def docs(page: str, detail: str) -> Warrant:
-    """Cite the text of OpenAI's documentation: the page under the API reference, and what it says in our words."""
-    return Warrant("docs", f"OpenAI documentation, {page}", f"{API_REFERENCE}/{page}", detail=detail)
+    """Cite the text of OpenAI's documentation: the page of the API reference, or `guides/...`, in our words."""
+    page = GUIDES.get(page, page)
+    address = f"{DOCUMENTATION}/{page}" if page.startswith("guides/") else f"{API_REFERENCE}/{page}"
+    return Warrant("docs", f"OpenAI documentation, {page}", address, detail=detail)
 
 
 def observed(detail: str) -> Warrant:

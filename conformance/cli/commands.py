@@ -71,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     lint.add_argument("--format", choices=FORMATS, default="text", help="of what is printed (default: text)")
     lint.add_argument("--endpoint", type=_endpoint, help=f"where it can't be told: {ENDPOINTS}")
     listing = commands.add_parser("list", help="list the requirements")
-    listing.add_argument("--format", choices=("text", "json"), default="text")
+    listing.add_argument("--format", choices=("text", "json", "markdown"), default="text")
     explain = commands.add_parser("explain", help="explain one requirement: why, says who, and a fault that breaks it")
     explain.add_argument("id", metavar="ID")
     for command in (lint, listing, explain):

@@ -9,6 +9,7 @@ from itertools import groupby
 from typing import Any
 
 from conformance.cli.lint import all_requirements
+from conformance.cli.markdown import render
 from conformance.profile import Profile
 from conformance.requirement import REGISTRY, Requirement
 
@@ -22,6 +23,8 @@ def show_list(profile: Profile, *, form: str) -> int:
         rows = [to_json(requirement, profile) for requirement in requirements]
         document = {"format": FORMAT, "profile": profile.name, "requirements": rows}
         sys.stdout.write(json.dumps(document, indent=1) + "\n")
+    elif form == "markdown":
+        sys.stdout.writelines(f"{line}\n" for line in render(requirements))
     else:
         sys.stdout.writelines(f"{line}\n" for line in _lines(requirements, profile))
     return 0

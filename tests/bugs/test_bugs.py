@@ -3,7 +3,8 @@
 A case is a file in `cases/`: who reported what (`url`, `title`, `defect`), what a conformant server does (`correct`), the
 exchange, the requirements expected (`expects`) under a `profile`, and `repaired`: the keys of the exchange that change
 when the defect is mended and nothing else. `cleaned` says which unintended faults of the excerpt were removed first.
-`shows` says whether the bytes prove the defect: `yes`; `weak` (advice at most); `no` (nothing may be blamed).
+`shows` says whether the bytes prove the defect: `yes`; `weak` (advice at most); `no` (nothing may be blamed). Codes such
+as ORD-006 are rows of the catalogue (docs/catalogue.toml), A-05 and the like are lines of its table of ambiguities.
 """
 
 import json
