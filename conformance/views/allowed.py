@@ -190,13 +190,18 @@ class Optional(Allowed):
 
     @classmethod
     def _fits(cls, transcript: Transcript) -> bool:
-        error = value.get("error") if isinstance(value := parse_bytes(transcript.body()).value, dict) else None
-        failed = isinstance(error, dict) and error.get("type") in ("server_error", "api_error")
-        return super()._fits(transcript) and (bool(transcript.probe) or not failed)
+        return super()._fits(transcript) and (bool(transcript.probe) or not _says_it_failed(transcript))
 
     @classmethod
     def _about(cls, request: Request, body: dict[str, Any]) -> bool:
         return _has(body, OPTIONAL)
+
+
+def _says_it_failed(transcript: Transcript) -> bool:
+    if (transcript.status or 0) < 500:
+        return False
+    error = value.get("error") if isinstance(value := parse_bytes(transcript.body()).value, dict) else None
+    return isinstance(error, dict) and error.get("type") in ("server_error", "api_error")
 
 
 @dataclass(eq=False)

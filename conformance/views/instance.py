@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from conformance.place import Where
-from conformance.schema import Census, SchemaError, census
+from conformance.schema import SchemaError, census
 from conformance.transcript import Transcript
 from conformance.views.answer import Failure, JSONBody
 from conformance.views.chunk import Chunk
@@ -64,26 +65,34 @@ class Instances:
     requirement: str
     schemas: tuple[str, ...]
 
-    def among(self, transcripts: Sequence[Transcript]) -> Iterator[Visited]:
+    def among(self, transcripts: Sequence[Transcript]) -> list[Visited]:
         """Return what was visited in each transcript, where there was anything."""
-        for transcript in transcripts:
-            for name in self.schemas:
-                found, wrong = _validated(name, transcript)
-                here = wrong.get(self.requirement, [])
-                # What is missing where it is required was looked for, so it counts as visited.
-                if count := max(found.visits.get(self.requirement, 0), len(here)):
-                    yield Visited(count, here)
+        every = (_validated(name, transcript) for transcript in transcripts for name in self.schemas)
+        return [
+            Visited(visits[self.requirement], wrong[self.requirement])
+            for visits, wrong in every
+            if self.requirement in visits
+        ]
 
 
-def _validated(name: str, transcript: Transcript) -> tuple[Census, dict[str, list[Instance]]]:
-    """Return the census of all bodies of a kind, and what is wrong by requirement; computed once a transcript."""
+Validated = tuple[dict[str, int], defaultdict[str, list[Instance]]]
 
-    def build(transcript: Transcript) -> tuple[Census, dict[str, list[Instance]]]:
-        bodies = [b for b in BODIES[name].among([transcript]) if not isinstance(b, JSONBody) or not b.text.error]
-        found = census(name, (body.value for body in bodies))
-        wrong = defaultdict[str, list[Instance]](list)
-        for number, error in found.errors:
-            wrong[error.requirement].append(Instance(bodies[number], error.pointer, error))
-        return found, wrong
 
-    return once(transcript, (Instances, name), build)
+def _validated(name: str, transcript: Transcript) -> Validated:
+    """Return what was visited and what is wrong in all bodies of a kind, by requirement; computed once a transcript."""
+    return once(transcript, _KEYS[name], _BUILDERS[name])
+
+
+def _build(name: str, transcript: Transcript) -> Validated:
+    bodies = [b for b in BODIES[name].among([transcript]) if not isinstance(b, JSONBody) or not b.text.error]
+    found = census(name, (body.value for body in bodies))
+    wrong = defaultdict[str, list[Instance]](list)
+    for number, error in found.errors:
+        wrong[error.requirement].append(Instance(bodies[number], error.pointer, error))
+    # What is missing where it is required was looked for, so it counts as visited.
+    visits = dict(found.visits) | {key: max(found.visits.get(key, 0), len(here)) for key, here in wrong.items()}
+    return visits, wrong
+
+
+_KEYS = {name: (Instances, name) for name in BODIES}
+_BUILDERS = {name: partial(_build, name) for name in BODIES}
