@@ -12,7 +12,7 @@ from conformance.place import Where
 from conformance.transcript import Request, Transcript
 from conformance.views.answer import Answer
 from conformance.views.reply import Reply
-from conformance.views.wrong_request import wrong
+from conformance.views.wrong_request import wrong_in
 
 BUSY = (401, 403, 404, 408, 429, 502, 503, 504)  # says nothing about the request
 UNSUPPORTED = re.compile(
@@ -44,7 +44,7 @@ class Allowed(Answer):
         if "request" not in transcript.knows or request.method != "POST" or transcript.status in BUSY:
             return False
         body = body_of(request)
-        named = cls(transcript).endpoint == "chat" and bool(body.get("messages")) and not wrong(request)
+        named = cls(transcript).endpoint == "chat" and bool(body.get("messages")) and not wrong_in(transcript)
         return named and cls._about(request, body) and not refused_clearly(transcript)
 
     @classmethod

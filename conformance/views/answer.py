@@ -47,7 +47,7 @@ class Answer:
     @property
     def endpoint(self) -> str:
         """Return the endpoint asked: `chat`, `completions`, `models`, ..."""
-        return self.transcript.endpoint or endpoint(self.transcript.request.path)
+        return endpoint_of(self.transcript)
 
     @cached_property
     def media_type(self) -> tuple[str, dict[str, str]]:
@@ -176,10 +176,17 @@ def _accepts_json_only(transcript: Transcript) -> bool:
 
 def is_stream(transcript: Transcript) -> bool:
     """Tell whether the body is server-sent events, by its media type or, where that says otherwise, by its look."""
-    if transcript.status is None:
-        return False
+    return transcript.status is not None and once(transcript, is_stream, _is_stream)
+
+
+def _is_stream(transcript: Transcript) -> bool:
     media_type = (transcript.header("content-type") or "").partition(";")[0].strip().lower()
     if media_type == "text/event-stream":
         return True
     start = transcript.body()[:64].removeprefix(b"\xef\xbb\xbf").lstrip()
     return start.startswith((b"data:", b"event:", b": "))
+
+
+def endpoint_of(transcript: Transcript) -> str:
+    """Return the endpoint that was asked: as the transcript says, else by the path."""
+    return once(transcript, endpoint_of, lambda t: t.endpoint or endpoint(t.request.path))

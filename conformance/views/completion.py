@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Self
 
-from conformance.features import endpoint
 from conformance.place import Where
 from conformance.transcript import Transcript
-from conformance.views.answer import JSONBody
+from conformance.views.answer import JSONBody, endpoint_of
 from conformance.views.chunk import CHUNK_KEYS, Chunk
 from conformance.views.memo import once
 from conformance.views.stream import EndedStream, Stream
@@ -264,7 +263,7 @@ def texts_or_ids(value: Any) -> Iterator[str | TokenIds]:
 
 def is_completion(transcript: Transcript) -> bool:
     """Tell whether an exchange belongs to the endpoint of legacy completions."""
-    return (transcript.endpoint or endpoint(transcript.request.path)) == "completions"
+    return endpoint_of(transcript) == "completions"
 
 
 def _are_ids(value: Any) -> bool:

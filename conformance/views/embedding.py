@@ -13,10 +13,9 @@ from functools import cached_property
 from itertools import combinations
 from typing import Any, Self
 
-from conformance.features import endpoint
 from conformance.place import Where
 from conformance.transcript import Transcript
-from conformance.views.answer import Answer, JSONBody
+from conformance.views.answer import Answer, JSONBody, endpoint_of
 from conformance.views.completion import ELIDED, TokenIds, texts_or_ids
 from conformance.views.completion_asked import ABSENT, in_few_ids
 from conformance.views.memo import once
@@ -24,7 +23,7 @@ from conformance.views.memo import once
 
 def is_embedding(transcript: Transcript) -> bool:
     """Tell whether an exchange belongs to the endpoint of embeddings."""
-    return (transcript.endpoint or endpoint(transcript.request.path)) == "embeddings"
+    return endpoint_of(transcript) == "embeddings"
 
 
 class EmbeddingList(JSONBody):

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
-from conformance.features import endpoint
 from conformance.json_text import parse_bytes
 from conformance.place import Where
 from conformance.transcript import Transcript
-from conformance.views.answer import Answer, JSONBody
+from conformance.views.answer import Answer, JSONBody, endpoint_of
 from conformance.views.reply import ModelList
 
 UNKNOWN_ID = "no-such-model-conformance"
@@ -103,7 +102,7 @@ def _listed(transcripts: Sequence[Transcript]) -> dict[str, dict[str, Any]]:
 
 
 def _of_one(transcript: Transcript) -> bool:
-    name = transcript.endpoint or endpoint(transcript.request.path)
+    name = endpoint_of(transcript)
     return name == "model" and transcript.request.method == "GET" and "request" in transcript.knows
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any
 
-from conformance.features import endpoint
 from conformance.transcript import Transcript
-from conformance.views.answer import JSONBody
+from conformance.views.answer import JSONBody, endpoint_of
 from conformance.views.asked import Asked
 
 
@@ -58,5 +57,5 @@ def _is_error(value: object) -> bool:
 
 def _is_whole(transcript: Transcript, name: str) -> bool:
     ok = transcript.status is not None and 200 <= transcript.status < 300
-    named = (transcript.endpoint or endpoint(transcript.request.path)) == name
+    named = endpoint_of(transcript) == name
     return ok and named and JSONBody._fits(transcript)

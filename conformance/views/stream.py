@@ -9,11 +9,10 @@ from functools import cached_property
 from typing import Any, Self
 
 from conformance import sse
-from conformance.features import endpoint
 from conformance.json_text import JSONText, parse
 from conformance.place import Where
 from conformance.transcript import Transcript
-from conformance.views.answer import Answer, is_stream
+from conformance.views.answer import Answer, endpoint_of, is_stream
 from conformance.views.memo import once
 
 NO_JSON = JSONText()
@@ -206,7 +205,7 @@ class DataStream(Stream):
 
     @classmethod
     def _fits(cls, transcript: Transcript) -> bool:
-        name = transcript.endpoint or endpoint(transcript.request.path)
+        name = endpoint_of(transcript)
         return name in ("chat", "completions") and Stream._fits(transcript)
 
 

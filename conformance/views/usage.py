@@ -11,6 +11,7 @@ from conformance.transcript import Transcript
 from conformance.views.asked import LIMITS, is_count
 from conformance.views.choice import FinishedChoice
 from conformance.views.chunk import Chunk, ChunkStream
+from conformance.views.memo import once
 from conformance.views.reply import Reply
 
 COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
@@ -175,7 +176,7 @@ def reasons(answer: ChunkStream | Reply) -> list[str]:
 
 def with_usage(stream: ChunkStream) -> list[Chunk]:
     """Return the chunks that have a usage object."""
-    return [chunk for chunk in stream.chunks if chunk.usage]
+    return once(stream.transcript, with_usage, lambda _: [chunk for chunk in stream.chunks if chunk.usage])
 
 
 def _counts(value: object) -> bool:

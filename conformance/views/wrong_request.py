@@ -48,7 +48,7 @@ class WrongRequest(Answer):
 
     @classmethod
     def _fits(cls, transcript: Transcript) -> bool:
-        word = once(transcript, wrong, lambda t: wrong(t.request) if "request" in t.knows else "")
+        word = wrong_in(transcript)
         return bool(word) and word.startswith(cls.kinds)
 
     @cached_property
@@ -180,7 +180,7 @@ class Sent:
     @classmethod
     def among(cls, transcripts: Sequence[Transcript]) -> Iterable[Sent]:
         """Return every exchange of this kind."""
-        return (cls(t) for t in transcripts if "request" in t.knows and wrong(t.request) == "overlong")
+        return (cls(t) for t in transcripts if wrong_in(t) == "overlong")
 
     @property
     def where(self) -> Where:
@@ -218,6 +218,11 @@ class UnknownModel(WrongRequest):
     @classmethod
     def _fits(cls, transcript: Transcript) -> bool:
         return super()._fits(transcript) and (transcript.status or 0) >= 400
+
+
+def wrong_in(transcript: Transcript) -> str:
+    """Return what is wrong with the request of a transcript, "" where it is not known."""
+    return once(transcript, wrong, lambda t: wrong(t.request) if "request" in t.knows else "")
 
 
 def wrong(request: Request) -> str:
