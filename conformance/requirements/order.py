@@ -200,7 +200,7 @@ def content_cumulative(transcript: Transcript) -> Transcript:
 def one_choice(stream: ChunkStream) -> Findings:
     """A chunk holds one choice, however many are asked for."""
     for chunk in stream.chunks:
-        if len(chunk.choices) > 1 and len({str(choice.get("index")) for choice in chunk.choices}) > 1:
+        if len({str(choice.get("index")) for choice in chunk.choices}) > 1:
             yield chunk.at("/choices"), "one choice", f"{len(chunk.choices)} choices"
 
 

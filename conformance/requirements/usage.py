@@ -278,7 +278,7 @@ def plausible(usage: SpokenUsage) -> Findings:
     """The completion tokens of a long text are at least one for twenty characters."""
     choices = Choice.among([usage.transcript]) if isinstance(usage.answer, ChunkStream) else ()
     letters = sum(len("".join(choice.text.split())) for choice in choices)
-    if letters >= 200 and 0 < usage.completion < letters / 20:
+    if letters >= 200 and 0 < usage.completion < letters // 20:
         yield usage, f"{letters // 20} or more for {letters} characters", str(usage.completion)
 
 
