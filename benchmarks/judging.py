@@ -21,6 +21,8 @@ from openai.types.chat import ChatCompletionChunk
 
 import conformance.requirements  # noqa: F401 - fills the registry
 from conformance import goldens
+from conformance.cli.judging import Thrift
+from conformance.exchange import Exchange, Source
 from conformance.judge import judge
 from conformance.profile import load
 from conformance.requirement import REGISTRY
@@ -41,9 +43,16 @@ def decode(body: bytes) -> int:
     return count
 
 
-def judged(transcript: Transcript) -> int:
-    fresh = replace(transcript)  # without what an earlier round computed
-    return sum(len(verdict.findings) for verdict in judge(REGISTRY.requirements.values(), [fresh], STRICT))
+def judged(*transcripts: Transcript) -> int:
+    """Judge transcripts one by one, as `conformance lint` does, and return the number of findings."""
+    count = 0
+    with Thrift() as thrift:
+        for transcript in transcripts:
+            fresh = replace(transcript)  # without what an earlier round computed
+            verdicts = judge(REGISTRY.requirements.values(), [fresh], STRICT)
+            count += sum(len(verdict.findings) for verdict in verdicts)
+            thrift.drop([Exchange("", fresh, Source(""))])
+    return count
 
 
 def cpu(work: Callable[[], object]) -> float:
@@ -85,9 +94,7 @@ def main() -> None:
     transcripts = list(streams(path))
     bodies = [transcript.body() for transcript in transcripts]
     chunks = sum(body.count(b"\n\n") for body in bodies)
-    rounds = [
-        (cpu(lambda: [judged(t) for t in transcripts]), cpu(lambda: [tolerant(b) for b in bodies])) for _ in range(3)
-    ]
+    rounds = [(cpu(lambda: judged(*transcripts)), cpu(lambda: [tolerant(b) for b in bodies])) for _ in range(3)]
     ours, theirs = min(a for a, _ in rounds), min(b for _, b in rounds)
     print(f"{len(transcripts)} streams, {chunks} chunks, {len(REGISTRY.requirements)} requirements")
     each, decoding = ours / chunks * 1e6, theirs / chunks * 1e6
