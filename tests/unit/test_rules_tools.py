@@ -255,6 +255,33 @@ def test_markup_is_found_wherever_it_is(message: dict[str, Any]) -> None:
     assert found("tool-markup-hidden", replace(transcript, request=replace(transcript.request, json=quoted))) == []
 
 
+@pytest.mark.parametrize(
+    "markup",
+    [
+        *(
+            "<tool_call>",
+            "</tool_call>",
+            "[TOOL_CALLS]",
+            "[/TOOL_CALLS]",
+            "<function=",
+            "</function>",
+            "<|python_tag|>",
+        ),
+        *(
+            "<|tool_call>",
+            "<|channel|>",
+            "<|im_end|>",
+            "<|eot_id|>",
+            "<|eom_id|>",
+            "<\uff5ctool\u2581calls\u2581begin\uff5c>",
+        ),
+        "<|tool_calls_section_begin|>",
+    ],
+)
+def test_the_markup_of_several_models(markup: str) -> None:
+    assert len(found("tool-markup-hidden", answer(call(), content=f"Well. {markup}"))) == 1
+
+
 def test_arguments_that_are_no_text_have_no_markup() -> None:
     assert found("tool-markup-hidden", answer(call(arguments={"a": 1}))) == []
 
@@ -281,3 +308,9 @@ def test_calls_streamed_and_whole(arguments: str | None, wrong: bool) -> None:
 @pytest.mark.parametrize(("stub", "wrong"), [({}, True), ({"name": ""}, True), (None, False), ("", False)])
 def test_both_forms_at_once(stub: Any, wrong: bool) -> None:
     assert len(found("tool-call-in-one-form", answer(call(), function_call=stub))) == wrong
+
+
+def test_both_forms_in_a_stream_are_found_once() -> None:
+    part = {"index": 0, "delta": {"tool_calls": [head()], "function_call": {}}, "finish_reason": None}
+    both = stream([part], [part], [part | {"delta": {}, "finish_reason": "tool_calls"}], golden="tools-stream")
+    assert found("tool-call-in-one-form", both) == [(0, "/choices/0")]
