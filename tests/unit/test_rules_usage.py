@@ -41,7 +41,7 @@ def test_the_limit(n: int | None, completion: int, wrong: bool) -> None:
     assert told("usage-within-limit", transcript) is wrong
 
 
-@pytest.mark.parametrize(("completion", "wrong"), [(4, False), (5, True), (9, True)])
+@pytest.mark.parametrize(("completion", "wrong"), [(3, False), (4, False), (5, True), (9, True)])
 def test_the_smaller_limit(completion: int, wrong: bool) -> None:
     transcript = asked(counted("chat-stream-limit", 4, completion), max_tokens=8, max_completion_tokens=4)
     assert told("usage-smaller-of-two-limits", transcript) is wrong
@@ -90,7 +90,8 @@ def test_the_letters_of_all_choices_count() -> None:
 
 
 @pytest.mark.parametrize(
-    ("prompt", "completion", "wrong"), [(1, 1, False), (0, 1, True), (1, 0, True), (0, 0, True), (4, 12, False)]
+    ("prompt", "completion", "wrong"),
+    [(1, 1, False), (0, 1, True), (1, 0, True), (0, 0, True), (-1, 2, True), (4, 12, False)],
 )
 def test_text_costs_something(prompt: int, completion: int, wrong: bool) -> None:
     assert told("usage-counts-content", counted("chat-stream-usage", prompt, completion)) is wrong
@@ -157,3 +158,8 @@ def test_the_usage_of_a_whole_answer(usage: Any, wrong: bool) -> None:
     transcript = edit_json(goldens.load("chat-whole"), lambda body: body.update(usage=usage))
     assert told("usage-in-reply", transcript) is wrong
     assert not told("usage-in-reply", goldens.load("chat-whole").with_body(b"[]"))
+
+
+def test_choices_beside_the_usage() -> None:
+    transcript = changed(lambda chunks: chunks[-2].update(usage=chunks.pop()["usage"]))
+    assert found("usage-own-chunk", transcript) == [(12, "/choices")]
