@@ -18,6 +18,7 @@ def speech(*pieces: str) -> Transcript:
     ("pieces", "event"),
     [
         pytest.param(["12345678", "123456789", "1234567890"], 2, id="text of eight characters, twice"),
+        pytest.param(["12345678", "123456789", "1234567890", "12345678901", "123456789012"], 2, id="one finding"),
         pytest.param(["1234567", "12345678", "123456789"], None, id="once while it had seven"),
         pytest.param(["Good day. ", "Good day. I said: ", "Hello"], None, id="a model that quotes itself"),
         pytest.param(["----------", "----------", "----------"], None, id="the same piece again and again"),

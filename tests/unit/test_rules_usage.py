@@ -91,7 +91,7 @@ def test_the_letters_of_all_choices_count() -> None:
 
 @pytest.mark.parametrize(
     ("prompt", "completion", "wrong"),
-    [(1, 1, False), (0, 1, True), (1, 0, True), (0, 0, True), (-1, 2, True), (4, 12, False)],
+    [(1, 1, False), (0, 1, True), (1, 0, True), (0, 0, True), (-1, 2, True), (2, -1, True), (4, 12, False)],
 )
 def test_text_costs_something(prompt: int, completion: int, wrong: bool) -> None:
     assert told("usage-counts-content", counted("chat-stream-usage", prompt, completion)) is wrong
