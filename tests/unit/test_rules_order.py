@@ -7,6 +7,7 @@ from rule_findings import found, stream
 
 from conformance.transcript import Transcript
 from conformance.views import Choice
+from conformance.views.choice import SpokenChoice, StoppableChoice
 
 
 def speech(*pieces: str) -> Transcript:
@@ -128,3 +129,12 @@ def test_every_payload_counts(key: str) -> None:
 def test_an_index_that_is_no_integer_makes_no_choice() -> None:
     parts = [{"index": index, "delta": TEXT} for index in ("0", True, None, 1.0)]
     assert list(Choice.among([stream(parts, [{"delta": TEXT}])])) == []
+
+
+@pytest.mark.parametrize(("pieces", "count"), [(["a", "b"], 0), (["a", "", "b", ""], 0), (["a", "b", "c"], 1)])
+def test_a_spoken_choice_has_three_pieces(pieces: list[str], count: int) -> None:
+    assert len(list(SpokenChoice.among([speech(*pieces)]))) == count
+
+
+def test_text_alone_is_not_stoppable() -> None:
+    assert list(StoppableChoice.among([speech("a", "b", "c")])) == []
