@@ -65,23 +65,52 @@ class _Notes:
         return value
 
 
+class _OddError(Exception):
+    """The text has an oddity, which is to be noted."""
+
+
+def _plain_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise _OddError
+    return value
+
+
+def _no_constant(name: str) -> float:
+    raise _OddError
+
+
+# Made once, as making a decoder takes longer than reading a chunk with it.
+_PLAIN = json.JSONDecoder(parse_constant=_no_constant, object_pairs_hook=_plain_pairs)
+
+
 def parse(text: str) -> JSONText:
     """Parse one JSON text; white space may stand around it, nothing else. Never raises, in bounded depth."""
     if text.count("[") + text.count("{") > MAX_DEPTH and _depth(text) > MAX_DEPTH:
         return JSONText(error=f"nested more than {MAX_DEPTH} levels deep")
+    if text.startswith("\ufeff"):
+        return JSONText(error="a byte order mark before the text")
     notes = _Notes()
-    integer = notes.integer if _LONG_DIGITS.search(text) else None
     try:
-        value = json.loads(
-            text, parse_constant=notes.constant, object_pairs_hook=notes.pairs, parse_int=integer, strict=True
-        )
+        value = _decode(text, notes)
     except json.JSONDecodeError as error:
         return JSONText(error=f"{error.msg} at character {error.pos}")
     except (ValueError, RecursionError) as error:
         return JSONText(error=str(error) or type(error).__name__)
     if _ESCAPED_SURROGATE.search(text) and (found := _SURROGATE.search(json.dumps(value, ensure_ascii=False))):
         notes.found.append(Oddity("lone-surrogate", f"U+{ord(found.group()):04X}"))
-    return JSONText(value, oddities=tuple(notes.found))
+    return JSONText(value, "", tuple(notes.found))
+
+
+def _decode(text: str, notes: _Notes) -> Any:
+    if not _LONG_DIGITS.search(text):
+        try:
+            return _PLAIN.decode(text)
+        except _OddError:
+            pass
+    return json.loads(
+        text, parse_constant=notes.constant, object_pairs_hook=notes.pairs, parse_int=notes.integer, strict=True
+    )
 
 
 def parse_bytes(body: bytes) -> JSONText:

@@ -79,8 +79,9 @@ class _Bench:
 
     def verdict(self, requirement: Requirement) -> Verdict:
         """Judge one requirement."""
-        level = self.profile.level(requirement)
-        count, findings, found_in = 0, list[Finding](), dict[int, int]()
+        level, count = self.profile.level(requirement), 0
+        findings: list[Finding] = []
+        found_in: dict[int, int] = {}
         try:
             for subject in self._subjects(requirement.subject):
                 count += getattr(subject, "count", 1)  # one that stands for many says for how many
@@ -95,12 +96,13 @@ class _Bench:
         if count:
             return Verdict(requirement, level, Outcome.HELD, count)
         outcome, reason = self._absence(requirement)
-        return Verdict(requirement, level, outcome, reason=self.profile.unexercised.get(requirement.id, reason))
+        return Verdict(requirement, level, outcome, 0, (), self.profile.unexercised.get(requirement.id, reason))
 
     def _subjects(self, quantifier: Quantifier) -> list[Any]:
-        if quantifier not in self.subjects:
-            self.subjects[quantifier] = list(quantifier.among(self.transcripts))
-        return self.subjects[quantifier]
+        found = self.subjects.get(quantifier)
+        if found is None:
+            found = self.subjects[quantifier] = list(quantifier.among(self.transcripts))
+        return found
 
     def _absence(self, requirement: Requirement) -> tuple[Outcome, str]:
         if requirement.needs not in self.absences:

@@ -23,8 +23,8 @@ class Answer:
     @classmethod
     def among(cls, transcripts: Sequence[Transcript]) -> Iterable[Self]:
         """Return every answer of this kind."""
-        found = (once(transcript, cls, cls._of) for transcript in transcripts)
-        return (answer for answer in found if answer is not None)
+        found = [once(transcript, cls, cls._of) for transcript in transcripts]
+        return [answer for answer in found if answer is not None]
 
     @classmethod
     def _of(cls, transcript: Transcript) -> Self | None:
