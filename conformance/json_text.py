@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 OddityKind = Literal["not-a-number", "duplicate-key", "lone-surrogate", "unsafe-integer"]
 
@@ -26,8 +26,7 @@ class Oddity:
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
-class JSONText:
+class JSONText(NamedTuple):
     """The outcome of parsing: a value, or the `error` that says why there is none.
 
     `value` of a text with oddities is what a lenient parser makes of it.

@@ -14,6 +14,7 @@ from conformance.place import Where
 from conformance.profile import Profile, Waiver
 from conformance.requirement import Quantifier, Requirement
 from conformance.transcript import Transcript
+from conformance.views import Instances
 from conformance.warrant import Level
 
 MAX_FINDINGS = 100  # of one requirement in one transcript; more say nothing new
@@ -83,8 +84,9 @@ class _Bench:
         findings: list[Finding] = []
         found_in: dict[int, int] = {}
         try:
-            for subject in self._subjects(requirement.subject):
-                count += getattr(subject, "count", 1)  # one that stands for many says for how many
+            subjects = self._subjects(requirement.subject)
+            count = _count(requirement.subject, subjects)
+            for subject in subjects:
                 for place, expected, actual in requirement.check(subject):
                     found_in[id(place.transcript)] = number = found_in.get(id(place.transcript), 0) + 1
                     if number <= MAX_FINDINGS:
@@ -108,6 +110,13 @@ class _Bench:
         if requirement.needs not in self.absences:
             self.absences[requirement.needs] = _absence(requirement.needs, self.transcripts)
         return self.absences[requirement.needs]
+
+
+def _count(quantifier: Quantifier, subjects: list[Any]) -> int:
+    """Return how much was checked: instances of a place in a schema come by the transcript, others one by one."""
+    if isinstance(quantifier, Instances):
+        return sum(visited.count for visited in subjects)
+    return len(subjects)
 
 
 def _blame(requirement: Requirement, level: Level, count: int, findings: list[Finding], profile: Profile) -> Verdict:
