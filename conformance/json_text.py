@@ -15,7 +15,7 @@ SAFE_INTEGER = 2**53 - 1
 MAX_DEPTH = 500  # of nested arrays and objects: far beyond any API, well below the interpreter's limit
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
-_LONG_DIGITS = re.compile(r"\d{16}")
+SURELY_SAFE = 15  # characters of an integer
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +79,14 @@ def _no_constant(name: str) -> float:
     raise _OddError
 
 
+def _short_integer(digits: str) -> int:
+    if len(digits) > SURELY_SAFE:
+        raise _OddError
+    return int(digits)
+
+
 # Made once, as making a decoder takes longer than reading a chunk with it.
-_PLAIN = json.JSONDecoder(parse_constant=_no_constant, object_pairs_hook=_plain_pairs)
+_PLAIN = json.JSONDecoder(parse_constant=_no_constant, parse_int=_short_integer, object_pairs_hook=_plain_pairs)
 
 
 def parse(text: str) -> JSONText:
@@ -102,11 +108,10 @@ def parse(text: str) -> JSONText:
 
 
 def _decode(text: str, notes: _Notes) -> Any:
-    if not _LONG_DIGITS.search(text):
-        try:
-            return _PLAIN.decode(text)
-        except _OddError:
-            pass
+    try:
+        return _PLAIN.decode(text)
+    except _OddError:
+        pass
     return json.loads(
         text, parse_constant=notes.constant, object_pairs_hook=notes.pairs, parse_int=notes.integer, strict=True
     )
