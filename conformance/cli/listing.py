@@ -11,6 +11,7 @@ from typing import Any
 from conformance.cli.lint import all_requirements
 from conformance.cli.markdown import render
 from conformance.profile import Profile
+from conformance.report.document import warrants
 from conformance.requirement import REGISTRY, Requirement
 
 FORMAT = "openai-conformance/requirements/1"
@@ -32,8 +33,6 @@ def show_list(profile: Profile, *, form: str) -> int:
 
 def to_json(requirement: Requirement, profile: Profile) -> dict[str, Any]:
     """Return all that is known of a requirement."""
-    texts = [w for w in requirement.warrants if w.kind not in ("break", "bug")]
-    broken = [w for w in requirement.warrants if w.kind == "break"]
     faults = [fault for fault in REGISTRY.faults.values() if requirement.id in fault.trips]
     return {
         "id": requirement.id,
@@ -44,9 +43,7 @@ def to_json(requirement: Requirement, profile: Profile) -> dict[str, Any]:
         "why": requirement.why,
         "since": requirement.since,
         "needs": sorted(requirement.needs),
-        "sources": [{"kind": w.kind, "text": str(w), "url": w.url} for w in texts],
-        "breaks": [{"client": w.source, "effect": w.effect or "", "detail": w.detail} for w in broken],
-        "bugs": [w.url for w in requirement.warrants if w.kind == "bug"],
+        **warrants(requirement),
         "faults": [{"name": fault.name, "golden": fault.golden, "statement": fault.statement} for fault in faults],
     }
 

@@ -98,7 +98,7 @@ def _verdict(verdict: Verdict, files: Mapping[int, _File]) -> dict[str, Any]:
         "outcome": verdict.outcome.value,
         "statement": requirement.statement,
         "why": requirement.why,
-        **_warrants(requirement),
+        **warrants(requirement),
         "needs": sorted(requirement.needs),
         "subjects": verdict.subjects,
         "findings": [_finding(finding, files) for finding in verdict.findings],
@@ -106,7 +106,7 @@ def _verdict(verdict: Verdict, files: Mapping[int, _File]) -> dict[str, Any]:
     }
 
 
-def _warrants(requirement: Requirement) -> dict[str, Any]:
+def warrants(requirement: Requirement) -> dict[str, Any]:
     """Return what speaks for a requirement: the texts, the clients that break, the public reports."""
     texts = [w for w in requirement.warrants if w.kind not in ("break", "bug")]
     broken = [w for w in requirement.warrants if w.kind == "break"]
