@@ -30,7 +30,7 @@ from reference_server.processes import Process
 NAMES = ("reference", "llama-cpp-python", "llama-server", "fault:NAME", "replay:FILE")
 
 _SERVING = re.compile(r"^Serving .* at (http://\S+)$", re.MULTILINE)
-_PARALLEL, _CONTEXT = 4, 4096
+_CONTEXT = 4096
 
 _PYTHON = (sys.executable, "-P", "-m")  # -P: no module of the current folder gets in the way
 _ENVIRONMENT = {
@@ -63,16 +63,22 @@ class _Recipe:
 
 @contextlib.contextmanager
 def launch(
-    name: str, *, command: str | None = None, timeout: float = 60.0, log_folder: Path | None = None
+    name: str,
+    *,
+    command: str | None = None,
+    parallel: int = 4,
+    timeout: float = 60.0,
+    log_folder: Path | None = None,
 ) -> Iterator[Server]:
     """Run a target for the length of a `with` block.
 
-    `command` replaces the binary of `llama-server`; `log_folder` keeps the log, which is otherwise dropped. Raises
+    `command` replaces the binary of `llama-server`; `parallel`: how many texts `reference` and `llama-server` make at
+    once; `log_folder` keeps the log, which is otherwise dropped. Raises
     LaunchError for an unknown name and for a server that does not answer in time, MissingExtraError for what is not
     installed.
     """
     with tempfile.TemporaryDirectory(prefix="openai-conformance-") as place:
-        recipe = _recipe(name, command)
+        recipe = _recipe(name, command, parallel)
         log = (log_folder or Path(place)) / f"{re.sub(r'[^A-Za-z0-9._-]+', '-', name)[:60]}.log"
         try:
             process = Process(recipe.command, log, _ENVIRONMENT)
@@ -84,19 +90,19 @@ def launch(
             process.stop()
 
 
-def _recipe(name: str, command: str | None) -> _Recipe:
+def _recipe(name: str, command: str | None, parallel: int) -> _Recipe:
     kind, _, rest = name.partition(":")
     match kind, bool(rest):
         case "reference", False:
             _need("llama_cpp", "uvicorn", "starlette")
-            return _ours("--parallel", str(_PARALLEL), "--context", str(_CONTEXT))
+            return _ours("--parallel", str(parallel), "--context", str(_CONTEXT))
         case (("fault" | "replay"), True):
             return _ours(kind, rest)
         case "llama-cpp-python", False:
             _need("llama_cpp", "fastapi", "uvicorn", "gguf")
             return _stock()
         case "llama-server", False:
-            return _llama_server(command)
+            return _llama_server(command, parallel)
     raise LaunchError(f"unknown target {name!r}: choose one of {', '.join(NAMES)}")
 
 
@@ -120,7 +126,7 @@ def _stock() -> _Recipe:
     return _Recipe(tuple(command), f"http://127.0.0.1:{port}/v1")
 
 
-def _llama_server(command: str | None) -> _Recipe:
+def _llama_server(command: str | None, parallel: int) -> _Recipe:
     words = shlex.split(command) if command else ["llama-server"]
     if not words or not shutil.which(words[0]):
         raise LaunchError(f"{words[0] if words else 'the command'} is not on PATH: name the binary of llama-server")
@@ -130,8 +136,8 @@ def _llama_server(command: str | None) -> _Recipe:
         "--alias": "scripted",
         "--host": "127.0.0.1",
         "--port": str(port),
-        "--ctx-size": str(_PARALLEL * _CONTEXT),
-        "--parallel": str(_PARALLEL),
+        "--ctx-size": str(parallel * _CONTEXT),
+        "--parallel": str(parallel),
         "--threads": "1",
     }
     arguments = [word for option in options.items() for word in option]
