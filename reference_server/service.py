@@ -15,6 +15,7 @@ from reference_server.engine.engine import ClosedError, Engine
 from reference_server.engine.events import Event
 from reference_server.engine.job import Job
 from reference_server.engine.sampling import Grammar, GrammarError, Sampling
+from reference_server.engine.work import Work
 from reference_server.errors import BusyError, RequestError, unknown_model
 from reference_server.generation import Generation
 from reference_server.template import Template, TemplateError
@@ -145,6 +146,10 @@ class Service:
     def healthy(self) -> bool:
         """Tell whether requests can be answered."""
         return self._engine.open
+
+    def work(self) -> Work:
+        """Tell what the engine is doing."""
+        return self._engine.work()
 
     def close(self) -> None:
         """End all generations and give the memory back."""

@@ -15,6 +15,7 @@ from reference_server.engine.events import Event, Finish, Scored, Token
 from reference_server.engine.job import Job, Listener, Part, Sequence
 from reference_server.engine.model import Model
 from reference_server.engine.sampling import Samplers, Sampling
+from reference_server.engine.work import Work
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +42,7 @@ class Engine:
         self._jobs: list[Job] = []  # of the decoding thread, oldest first
         self._lock, self._open = threading.Lock(), True  # for submit against close, and for the count
         self._load = 0
+        self._read = self._produced = 0  # tokens since the start
         self._thread = threading.Thread(target=self._work, name="decode", daemon=True)
         self._thread.start()
 
@@ -95,6 +97,12 @@ class Engine:
     def load(self) -> int:
         """Count the texts that are being made or wait for it."""
         return self._load
+
+    def work(self) -> Work:
+        """Tell what is being done, from any thread."""
+        jobs = list(self._jobs)
+        running = sum(any(sequence.number >= 0 for sequence in list(job.sequences)) for job in jobs)
+        return Work(running, len(jobs) - running + self._inbox.qsize(), self._read, self._produced)
 
     def close(self) -> None:
         """End all generations and give the memory back; a second call does nothing."""
@@ -197,6 +205,7 @@ class Engine:
         """Note how much of a prompt is decoded; a whole one becomes the start of all its sequences."""
         job = part.job
         job.prefilled += part.prompt
+        self._read += part.prompt
         if part.prompt and job.running:
             first, *others = job.sequences
             for other in others:
@@ -231,6 +240,7 @@ class Engine:
             return "stop"
         sequence.token = token
         sequence.produced += 1
+        self._produced += 1
         logprob, top = (None, []) if job.top is None else self._candidates.logprobs(logits, token, job.top)
         if self._tell(job, Token(sequence.index, self.model.piece(token), logprob, top)):
             return "stop"

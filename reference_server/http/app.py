@@ -14,6 +14,7 @@ from reference_server.http.chat import ChatCompletions
 from reference_server.http.completions import Completions
 from reference_server.http.embeddings import Embeddings
 from reference_server.http.keys import KeyCheck
+from reference_server.http.metrics import Metrics
 from reference_server.http.refusals import http_error, request_error, server_error
 from reference_server.http.stamp import Stamp
 from reference_server.service import Service
@@ -52,6 +53,7 @@ def application(service: Service, key: str | None = None) -> ASGIApp:
             Route("/v1/models", models),
             Route("/v1/models/{id:path}", model),
             Route("/health", health),
+            Route("/metrics", Metrics(service.work), methods=["GET"]),
         ],
         middleware=[BROWSERS, *([Middleware(KeyCheck, key)] if key else [])],
         exception_handlers={RequestError: request_error, HTTPException: http_error, Exception: server_error},

@@ -1,6 +1,7 @@
 """A reference server for all tests of this folder, started once a session as a process of its own."""
 
 import importlib.util
+import time
 
 import httpx
 import pytest
@@ -64,3 +65,32 @@ def stream(http):
 def request(prompt, **parameters):
     messages = parameters.pop("messages", [{"role": "user", "content": prompt}])
     return {"model": "scripted", "messages": messages, **parameters}
+
+
+@pytest.fixture(scope="session")
+def metrics(server):
+    """Read the server's numbers by their Prometheus names, without the prefix of our own."""
+    from prometheus_client.parser import text_string_to_metric_families
+
+    url = server.url.removesuffix("/v1") + "/metrics"
+    with httpx.Client(timeout=20, trust_env=False) as client:
+
+        def read():
+            families = text_string_to_metric_families(client.get(url).text)
+            return {s.name.removeprefix("reference_server_"): s.value for family in families for s in family.samples}
+
+        yield read
+
+
+@pytest.fixture(scope="session")
+def at_rest(metrics):
+    """Wait until the server makes nothing any more; gives its numbers then."""
+
+    def wait(patience=10.0):
+        deadline = time.monotonic() + patience
+        while (now := metrics())["requests_running"] or now["requests_waiting"]:
+            assert time.monotonic() < deadline, f"work goes on: {now}"
+            time.sleep(0.01)
+        return now
+
+    return wait
