@@ -19,13 +19,8 @@ from reference_server.http.refusals import http_error, request_error, server_err
 from reference_server.http.stamp import Stamp
 from reference_server.service import Service
 
-BROWSERS = Middleware(
-    CORSMiddleware,
-    allow_origins=["*"],
-    allow_methods=["GET", "POST"],
-    allow_headers=["*"],
-    expose_headers=["x-request-id"],
-)
+_TOLD = ("openai-processing-ms", "openai-version", "retry-after", "x-request-id")
+"""Headers of ours that a page of another origin may read, beside those that every page may."""
 
 
 def application(service: Service, key: str | None = None) -> ASGIApp:
@@ -55,8 +50,13 @@ def application(service: Service, key: str | None = None) -> ASGIApp:
             Route("/health", health),
             Route("/metrics", Metrics(service.work), methods=["GET"]),
         ],
-        middleware=[BROWSERS, *([Middleware(KeyCheck, key)] if key else [])],
+        middleware=[Middleware(KeyCheck, key)] if key else [],
         exception_handlers={RequestError: request_error, HTTPException: http_error, Exception: server_error},
     )
     app.router.redirect_slashes = False
-    return Stamp(app)  # outermost, so that answers to our own faults bear an id too
+    # Both outermost, as Starlette answers our own faults outside its middleware, and a page has to see those too. A
+    # preflight bears no key; `*` would not cover Authorization in its answer, so Starlette repeats what was asked for.
+    pages = CORSMiddleware(
+        app, allow_origins=["*"], allow_methods=["GET", "POST"], allow_headers=["*"], expose_headers=_TOLD
+    )
+    return Stamp(pages)
