@@ -1,6 +1,10 @@
 """A reference server for all tests of this folder, started once a session as a process of its own."""
 
+import contextlib
 import importlib.util
+import os
+import subprocess
+import sys
 import time
 
 import httpx
@@ -28,6 +32,22 @@ def engine_extra():
 def server(engine_extra, model_cache):
     with launch("reference") as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def serve(engine_extra, model_cache):
+    """Start a server with options of its own; it ends with the `with` block."""
+
+    @contextlib.contextmanager
+    def start(*options, **environment):
+        command = [sys.executable, "-m", "reference_server", "--port", "0", *options]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | environment) as process:
+            try:
+                yield process.stdout.readline().split()[-1], process
+            finally:
+                process.terminate()
+
+    return start
 
 
 @pytest.fixture(scope="session")

@@ -1,22 +1,18 @@
 """A server with one place and no queue."""
 
 import json
-import subprocess
-import sys
 
 import httpx
 import pytest
 
 
 @pytest.fixture
-def narrow(engine_extra, model_cache):
-    command = [sys.executable, "-m", "reference_server", "--port", "0", "--parallel", "1", "--queue", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            with httpx.Client(base_url=process.stdout.readline().split()[-1], trust_env=False, timeout=20) as client:
-                yield client
-        finally:
-            process.terminate()
+def narrow(serve):
+    with (
+        serve("--parallel", "1", "--queue", "0") as (url, _),
+        httpx.Client(base_url=url, trust_env=False, timeout=20) as client,
+    ):
+        yield client
 
 
 def body(prompt, **parameters):
