@@ -21,7 +21,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from reference_server.engine.library import MissingExtraError
@@ -31,6 +31,7 @@ NAMES = ("reference", "llama-cpp-python", "llama-server", "fault:NAME", "replay:
 
 _SERVING = re.compile(r"^Serving .* at (http://\S+)$", re.MULTILINE)
 _CONTEXT = 4096
+_KEY_VARIABLE = "REFERENCE_SERVER_API_KEY"
 
 _PYTHON = (sys.executable, "-P", "-m")  # -P: no module of the current folder gets in the way
 _ENVIRONMENT = {
@@ -52,6 +53,8 @@ class Server:
     """Base URL, with `/v1`."""
     pid: int
     log: Path
+    key: str = field(default="", repr=False)
+    """What it asks for, empty where it lets everybody in."""
 
 
 @dataclass(frozen=True)
@@ -67,35 +70,38 @@ def launch(
     *,
     command: str | None = None,
     parallel: int = 4,
+    key: str = "",
     timeout: float = 60.0,
     log_folder: Path | None = None,
 ) -> Iterator[Server]:
     """Run a target for the length of a `with` block.
 
     `command` replaces the binary of `llama-server`; `parallel`: how many texts `reference` and `llama-server` make at
-    once; `log_folder` keeps the log, which is otherwise dropped. Raises
+    once; `key`: what `reference` asks for; `log_folder` keeps the log, which is otherwise dropped. Raises
     LaunchError for an unknown name and for a server that does not answer in time, MissingExtraError for what is not
     installed.
     """
     with tempfile.TemporaryDirectory(prefix="openai-conformance-") as place:
-        recipe = _recipe(name, command, parallel)
+        recipe = _recipe(name, command, parallel, key)
         log = (log_folder or Path(place)) / f"{re.sub(r'[^A-Za-z0-9._-]+', '-', name)[:60]}.log"
         try:
-            process = Process(recipe.command, log, _ENVIRONMENT)
+            process = Process(recipe.command, log, _ENVIRONMENT | ({_KEY_VARIABLE: key} if key else {}))
         except OSError as error:
             raise LaunchError(f"cannot start {name}: {error}") from error
         try:
-            yield Server(name, _wait(name, process, recipe.url, timeout), process.pid, log)
+            asked = key if name == "reference" else ""
+            yield Server(name, _wait(name, process, recipe.url, timeout), process.pid, log, asked)
         finally:
             process.stop()
 
 
-def _recipe(name: str, command: str | None, parallel: int) -> _Recipe:
+def _recipe(name: str, command: str | None, parallel: int, key: str) -> _Recipe:
     kind, _, rest = name.partition(":")
     match kind, bool(rest):
         case "reference", False:
             _need("llama_cpp", "uvicorn", "starlette")
-            return _ours("--parallel", str(parallel), "--context", str(_CONTEXT))
+            asking = ("--api-key-env", _KEY_VARIABLE) if key else ()
+            return _ours("--parallel", str(parallel), "--context", str(_CONTEXT), *asking)
         case (("fault" | "replay"), True):
             return _ours(kind, rest)
         case "llama-cpp-python", False:

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import httpx
 import pytest
@@ -124,6 +125,17 @@ def test_a_signal_ends_open_streams_with_an_error_event(engine_extra, model_cach
     last = text.split("\n\n")[-2]
     assert last.startswith('data: {"error":{"message":"The server is shutting down.')
     assert "[DONE]" not in text
+
+
+def test_a_key_is_asked_for_and_is_on_no_command_line(engine_extra, model_cache):
+    with launch("reference", key="open-sesame-1") as server:
+        models = f"{server.url}/models"
+        assert httpx.get(models, trust_env=False).status_code == 401
+        bearer = {"authorization": f"Bearer {server.key}"}
+        assert httpx.get(models, headers=bearer, trust_env=False).status_code == 200
+        assert "open-sesame" not in repr(server)
+        if sys.platform == "linux":  # elsewhere a command line is not to be had so easily
+            assert b"open-sesame" not in Path(f"/proc/{server.pid}/cmdline").read_bytes()
 
 
 @pytest.mark.parametrize("name", ["reference", "llama-cpp-python"])
