@@ -21,7 +21,8 @@ class Probe:
     body goes out as it is, even if the model was found to refuse one of its parameters. `group` ties probes that are
     judged together. A `core` probe is small and of use to nearly every requirement: those that name no feature are
     exercised by the core alone. `cancel_after` is the number of events after which we leave; None reads the answer to
-    its end. `fixed_model` keeps the model of the body.
+    its end. `fixed_model` keeps the model of the body. `key` is sent in place of the target's API key, once, and only
+    where the target has one.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Probe:
     fixed_model: bool = field(default=False, kw_only=True)
     headers: tuple[tuple[str, str], ...] = field(default=(), kw_only=True)
     literal: bool = field(default=False, kw_only=True)
+    key: str = field(default="", kw_only=True)
 
     @property
     def endpoint(self) -> str:

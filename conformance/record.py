@@ -135,6 +135,8 @@ class Recorder:
                 return self.lost(probe, f"not sent: --conformance-max-requests={self.limits.requests} is reached")
             transcript = await self._once(transport, probe)
             self._watch(transcript)
+            if probe.key:  # who tries a wrong key over and over is locked out
+                return self._kept(transcript, ["sent with a wrong key in place of the target's"])
             wait = _retry_after(transcript, tries)
             if wait is not None and tries < self.limits.retries and wait <= self.limits.patience:
                 tries += 1
@@ -151,7 +153,7 @@ class Recorder:
         exchange = _Exchange(self._blank(probe, Ending("eof")), self.limits, probe.cancel_after)
         self.requests += 1
         self._running[probe.name] = exchange
-        transcript = await exchange.run(transport, self._outgoing(exchange.blank.request))
+        transcript = await exchange.run(transport, self._outgoing(exchange.blank.request, probe))
         self._running.pop(probe.name, None)
         return transcript
 
@@ -165,6 +167,8 @@ class Recorder:
         if probe.method == "POST":
             headers.append(("Content-Type", "application/json"))
         headers.append(("Accept-Encoding", "identity"))
+        if probe.key:
+            headers += self.target.with_key(probe.key).keys
         own = {name.lower() for name, _ in request.headers}
         headers = [*(each for each in headers if each[0].lower() not in own), *request.headers]
         return Transcript(
@@ -176,9 +180,10 @@ class Recorder:
             knows=EVERY_FACET,
         )
 
-    def _outgoing(self, request: Request) -> httpx.Request:
+    def _outgoing(self, request: Request, probe: Probe) -> httpx.Request:
         """Return the request as it goes out: the recorded one, and the secrets on top."""
-        headers = {name.lower(): (name, value) for name, value in (*request.headers, *self.target.headers)}
+        target = self.target.with_key(probe.key) if probe.key else self.target
+        headers = {name.lower(): (name, value) for name, value in (*request.headers, *target.headers)}
         text = json.dumps(request.json, ensure_ascii=False) if request.text is None else request.text
         try:
             return httpx.Request(

@@ -46,6 +46,16 @@ class Target:
     proxy: str | None = field(default=None, repr=False)
 
     @property
+    def keys(self) -> tuple[tuple[str, str], ...]:
+        """Return those of the headers that bear the API key."""
+        return tuple(header for header in self.headers if _bears_key(*header))
+
+    def with_key(self, key: str) -> Target:
+        """Return this target with another API key, in the headers that bear its own."""
+        others = ((name, f"Bearer {key}" if name.lower() == "authorization" else key) for name, _ in self.keys)
+        return replace(self, headers=(*(header for header in self.headers if header not in self.keys), *others))
+
+    @property
     def prefix(self) -> str:
         """Return the path of the base URL, which stands before the path of each probe."""
         return urlsplit(self.url).path
@@ -173,6 +183,11 @@ def _header(line: str, environment: Mapping[str, str]) -> tuple[str, str]:
     if not (value.isascii() and value.isprintable()):
         raise TargetError(f"--target-header {name}: the value has characters that no header can carry")
     return name, value
+
+
+def _bears_key(name: str, value: str) -> bool:
+    """Tell an API key from what opens a door on the way to the server, such as the password for a proxy."""
+    return name.lower() in ("api-key", "x-api-key") or (name.lower() == "authorization" and value.startswith("Bearer "))
 
 
 def _body(text: str) -> dict[str, Any]:

@@ -57,17 +57,18 @@ class Run:
         """Start the target, find the model, and return the probes to send; raises pytest.UsageError."""
         self.selected = selected
         self.started, self._begun = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
-        self._probes = wanted(PROBES, (requirement.needs for requirement in selected))
+        target = self._launch(config) if self.settings.launch else self.settings.target(config, self.settings.url)
+        probes = wanted(PROBES, (requirement.needs for requirement in selected))
+        self._probes = [probe for probe in probes if target.keys or not probe.key]
         allowed = self.settings.limits.requests
         if allowed is not None and len(self._probes) > allowed:
             raise pytest.UsageError(
                 f"the selected requirements need {len(self._probes)} requests, --conformance-max-requests allows "
                 f"{allowed}: select fewer with -k, or allow more"
             )
-        url = self._launch() if self.settings.launch else self.settings.url
         try:
             first = next((probe for probe in self._probes if probe is PROBES[0]), None)
-            found = asyncio.run(discover(self.settings.target(config, url), self.settings.limits, first))
+            found = asyncio.run(discover(target, self.settings.limits, first))
         except TargetError as error:
             raise pytest.UsageError(self.clean(str(error))) from None
         self._keep(found)
@@ -153,7 +154,8 @@ class Run:
         """Stop a target that was started."""
         self._stack.close()
 
-    def _launch(self) -> str:
+    def _launch(self, config: pytest.Config) -> Target:
+        """Start the target; one that can ask for a key does, so that its door is tried as well."""
         try:
             from reference_server.engine.library import MissingExtraError
             from reference_server.launchers import LaunchError, launch
@@ -161,13 +163,13 @@ class Run:
             raise pytest.UsageError(
                 f"--target needs more packages ({error}): pip install 'openai-conformance[reference]'"
             ) from None
+        key = self.settings.key(config)
         try:
-            server = self._stack.enter_context(launch(self.settings.launch, command=self.settings.command))
+            server = self._stack.enter_context(launch(self.settings.launch, command=self.settings.command, key=key))
         except (LaunchError, MissingExtraError) as error:
             words = " ".join(str(error).split())
             raise pytest.UsageError(self.clean(f"--target={self.settings.launch}: {words}")) from None
-        url: str = server.url
-        return url
+        return self.settings.target(config, server.url, server.key)
 
     def _keep(self, found: Discovery) -> None:
         self._recorder, self.target, self.requests = found.recorder, found.target, found.recorder.requests

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import secrets
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from conformance.judge import Outcome
 from conformance.profile import Profile, ProfileError, load
 from conformance.record import Limits
 from conformance.report import OURS
-from conformance.target import Target, TargetError, parse
+from conformance.target import KEY_VARIABLE, Target, TargetError, parse
 
 FAIL_ON = {
     "advised": Outcome.ADVISED,
@@ -37,13 +38,22 @@ class Settings:
     folder: Path
     fail_on: frozenset[Outcome]
 
-    def target(self, config: pytest.Config, url: str) -> Target:
-        """Return the target at a base URL; raises pytest.UsageError."""
+    def key(self, config: pytest.Config) -> str:
+        """Return what a server that is started may ask for: the key that was named, or a new one."""
+        target = self.target(config, "http://127.0.0.1/v1")
+        named = {name.lower(): value for name, value in target.headers}
+        if not named.keys() & {"authorization", "api-key"}:
+            return secrets.token_urlsafe(24)
+        scheme, _, key = named.get("authorization", "").partition(" ")
+        return key if scheme == "Bearer" else ""
+
+    def target(self, config: pytest.Config, url: str, key: str = "") -> Target:
+        """Return the target at a base URL; `key` is what a server of ours asks for. Raises pytest.UsageError."""
         option = config.option
         try:
             return parse(
                 url,
-                environment=os.environ,
+                environment={**os.environ, KEY_VARIABLE: key} if key else os.environ,
                 key_variable=option.target_api_key_env,
                 allow_http_key=option.target_allow_http_key,
                 headers=option.target_header,

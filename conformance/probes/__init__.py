@@ -8,6 +8,7 @@ PROBES: tuple[Probe, ...] = (
     *chat.PROBES,
     *models.PROBES,
     *mistakes.PROBES,
+    *mistakes.KEYS,
     *sampling.PROBES,
     *tools.PROBES,
     *parameters.PROBES,

@@ -10,6 +10,7 @@ SCHEMA = {"name": "broken", "strict": True, "schema": {"type": "strng"}}
 JSON_SCHEMA = {"type": "json_schema", "json_schema": SCHEMA}
 FORM = (("Content-Type", "application/x-www-form-urlencoded"),)
 PLAIN = (("Content-Type", "text/plain"),)
+WRONG_KEY = "conformance-wrong-key"  # unlike a real one, so that a server may repeat it without harm
 HELLO = '"messages": [{"role": "user", "content": "Say hello."}], "max_tokens": 16'
 
 
@@ -53,6 +54,9 @@ PROBES = (
     Probe("stream-options-alone", json=_with(stream_options=USAGE), core=True, literal=True),
     Probe("schema-broken", json=_with(response_format=JSON_SCHEMA), core=True, literal=True),
 )
+
+# Sent where the target has a key: how a server turns away whoever has not is part of its interface.
+KEYS = (Probe("key-wrong", json=_with(), core=True, key=WRONG_KEY),)
 
 # Some servers take minutes for it, so that it goes out after all others.
 LAST = (

@@ -96,6 +96,12 @@ PROBES = (
         literal=True,
     ),
     Probe(
+        "obfuscation-on",
+        json=body("Say hello.", limit=16, stream=True, stream_options={"include_obfuscation": True}),
+        core=True,
+        literal=True,
+    ),
+    Probe(
         "unicode-prompt",
         json=body("Say hello. \0 \u202e\u05e9\u05dc\u05d5\u05dd \u2028 \U0001f469\u200d\U0001f680"),
         core=True,

@@ -11,6 +11,7 @@ from conformance.transcript import Request
 
 KEY = '"Authorization: Bearer $TARGET_API_KEY"'
 ANYWHERE = "$TARGET_URL"
+WRONG_KEY = "conformance-wrong-key"  # of the probe that is to be turned away
 SHOWN_HEADERS = frozenset({"accept", "content-type"})  # others may carry what is nobody's business
 LONGEST = 6_000  # characters of a body that a command line still shows
 
@@ -22,7 +23,8 @@ def command(request: Request, *, base_url: str = "") -> str:
         words.append("-N")
     if request.method not in ("GET", "POST"):
         words += ["-X", quote(request.method)]
-    words += [_url(request.path, base_url), "-H", KEY]
+    wrong = (f"{name}: {value}" for name, value in request.headers if value.removeprefix("Bearer ") == WRONG_KEY)
+    words += [_url(request.path, base_url), "-H", next(map(quote, wrong), KEY)]
     headers = {name.lower(): value for name, value in request.headers if name.lower() in SHOWN_HEADERS}
     if request.json is not None or request.text is not None:
         headers.setdefault("content-type", "application/json")

@@ -21,7 +21,7 @@ from conformance.views import (
 )
 from conformance.views.reply import Answered
 from conformance.views.run import TwinUsage
-from conformance.views.usage import COUNTS, CutUsage, TwiceLimitedUsage, UnaskedUsage, with_usage
+from conformance.views.usage import COUNTS, CutUsage, TwiceLimited, UnaskedUsage, with_usage
 from conformance.warrant import Level, breaks, bug, docs, observed, quality, schema
 
 OPTION = "chat/create"
@@ -211,10 +211,11 @@ def beyond_completion_limit(transcript: Transcript) -> Transcript:
 
 
 @should("usage-smaller-of-two-limits", observed("400 for both limits at once"))
-def smaller_limit(usage: TwiceLimitedUsage) -> Findings:
+def smaller_limit(answer: TwiceLimited) -> Findings:
     """Where a request has both limits, it is refused, or the smaller one holds."""
-    if usage.completion > (most := min(usage.answer.limits)):
-        yield usage, f"at most {most} completion tokens", str(usage.completion)
+    for usage in answer.usages:
+        if usage.completion > (most := min(answer.limits)):
+            yield usage, f"at most {most} completion tokens", str(usage.completion)
 
 
 @fault("usage-larger-of-two-limits", golden="limits-both", trips={"usage-smaller-of-two-limits"})

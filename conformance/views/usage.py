@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Self
 
 from conformance.place import Place, Where
 from conformance.transcript import Transcript
-from conformance.views.asked import LIMITS, is_count
+from conformance.views.answer import Answer
+from conformance.views.asked import LIMITS, Asked, is_count
 from conformance.views.choice import FinishedChoice
 from conformance.views.chunk import Chunk, ChunkStream
 from conformance.views.memo import once
@@ -130,11 +132,19 @@ class LimitedUsage(Usage):
         return self.answer.limit > 0 < self.answer.n
 
 
-class TwiceLimitedUsage(Usage):
-    """The usage of an answer whose request names two limits, one of them smaller."""
+class TwiceLimited(Answer, Asked):
+    """An answer to a chat request for one choice with two limits, one of them smaller: a refusal, or it has a usage."""
 
-    def _fits(self) -> bool:
-        return len(set(self.answer.limits)) > 1 and self.answer.n == 1
+    @classmethod
+    def _fits(cls, transcript: Transcript) -> bool:
+        answer = cls(transcript)
+        twice = answer.endpoint == "chat" and len(set(answer.limits)) > 1 and answer.n == 1
+        return twice and (answer.status in (400, 422) or bool(answer.usages))
+
+    @cached_property
+    def usages(self) -> list[Usage]:
+        """Return its usage, none where it was refused."""
+        return list(Usage.among([self.transcript]))
 
 
 class UnlimitedUsage(Usage):

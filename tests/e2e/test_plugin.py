@@ -253,6 +253,24 @@ def test_the_suite_is_found_where_it_is_installed_below_the_project(project, goo
     assert "collected 7 items" in result.output
 
 
+def test_a_wrong_key_is_tried_once_and_only_where_there_is_a_right_one(project):
+    def locked(exchange):
+        if exchange.headers.get("authorization") == "Bearer sk-right":
+            well_behaved(exchange)
+        else:
+            exchange.error("401 Unauthorized", "no entry", code="invalid_api_key")
+
+    with serve(locked) as server:
+        result = project.pytest(url(server), code=0, TARGET_API_KEY="sk-right")
+    turned_away = [e.headers["authorization"] for e in server.seen if e.headers["authorization"] != "Bearer sk-right"]
+    assert turned_away == ["Bearer conformance-wrong-key"]
+    assert [t["status"] for t in result.report["transcripts"] if t["probe"] == "key-wrong"] == [401]
+    with serve(well_behaved) as server:
+        result = project.pytest(url(server), code=0)
+    assert not [e for e in server.seen if "authorization" in e.headers]
+    assert "key-wrong" not in [t["probe"] for t in result.report["transcripts"]]
+
+
 def test_secrets_are_sent_and_never_written(project):
     def echo(exchange):
         if exchange.path.endswith("/models"):

@@ -97,6 +97,24 @@ def test_a_key_that_the_server_echoes_is_not_kept():
     assert b"wrong key: ***" in transcript.body()
 
 
+@pytest.mark.parametrize("status", ["401 Unauthorized", "429 Too Many Requests", "503 Service Unavailable"])
+def test_a_wrong_key_goes_out_once_in_place_of_the_right_one(status):
+    probe = Probe("key", json=body("hello"), key="wrong-on-purpose")
+
+    def handler(exchange):
+        exchange.error(status, f"unsupported max_tokens, and a bad key: {exchange.headers['authorization']}")
+
+    with serve(handler) as server:
+        where = target(server.url, {"TARGET_API_KEY": "sk-secret-1"}, headers=["X-Team: blue-team"])
+        (transcript,), _ = record(where, probe)
+    (seen,) = server.seen
+    assert (seen.headers["authorization"], seen.headers["x-team"]) == ("Bearer wrong-on-purpose", "blue-team")
+    assert b"bad key: Bearer wrong-on-purpose" in transcript.body()  # it is no secret, and kept as it was sent
+    assert {"bytes", "framing"} <= transcript.knows
+    assert transcript.notes == ("sent with a wrong key in place of the target's",)
+    assert "authorization" not in repr(transcript.to_json()["request"]["headers"]).lower()
+
+
 def test_the_users_own_fields_are_merged_into_each_request():
     with serve(well_behaved) as server:
         record(server.url, WHOLE, body='{"reasoning_effort": "low", "seed": 5}')

@@ -5,7 +5,9 @@ import pytest
 from conformance.features import features
 from conformance.probe import Probe, wanted
 from conformance.probes import PROBES, mistakes
-from conformance.probes.mistakes import OVERLONG, UNKNOWN_MODEL, UNKNOWN_ROUTE
+from conformance.probes.mistakes import OVERLONG, UNKNOWN_MODEL, UNKNOWN_ROUTE, WRONG_KEY
+from conformance.report import curl
+from conformance.requirements.errors import LEAK
 from conformance.views import wrong_request
 
 WRONG = (*mistakes.PROBES, *mistakes.LAST)
@@ -48,9 +50,16 @@ def test_mistakes_are_those_that_requirements_look_for():
     assert UNKNOWN_MODEL == wrong_request.UNKNOWN_MODEL
     assert UNKNOWN_ROUTE == wrong_request.UNKNOWN_ROUTE
     assert OVERLONG == wrong_request.OVERLONG
+    assert WRONG_KEY == curl.WRONG_KEY
     assert {wrong_request.wrong(probe.request(prefix="/v1")) for probe in PROBES if probe not in WRONG} == {""}
     odd = {probe.name for probe in mistakes.PROBES if not wrong_request.wrong(probe.request(prefix="/v1"))}
     assert odd == {"number-huge", "surrogate-lone"}  # which may be accepted
+
+
+def test_one_probe_tries_a_wrong_key_that_looks_like_no_real_one():
+    [probe] = (probe for probe in PROBES if probe.key)
+    assert (probe.name, probe.key) == ("key-wrong", WRONG_KEY)
+    assert not LEAK.search(probe.key)  # a server that repeats it gives nothing away
 
 
 def test_only_what_the_requirements_need_is_wanted():

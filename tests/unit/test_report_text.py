@@ -13,7 +13,7 @@ from test_report_document import FINDING, SILENT, STREAM, verdict
 from conformance.judge import Finding
 from conformance.place import Where
 from conformance.report import describe
-from conformance.report.curl import command
+from conformance.report.curl import WRONG_KEY, command
 from conformance.report.escape import visible, visible_bytes
 from conformance.report.excerpt import cut
 from conformance.report.spot import locate, narrow
@@ -188,6 +188,13 @@ def test_headers_that_may_be_secret_are_no_part_of_a_command_line():
     line = command(request)
     assert "secret" not in line
     assert "'content-type: text/plain'" in line
+
+
+def test_a_wrong_key_is_part_of_a_command_line_and_any_other_key_is_not():
+    for key in (WRONG_KEY, "sk-mine"):
+        line = command(Request("POST", "/x", headers=(("Authorization", f"Bearer {key}"),), text="{"))
+        assert (f"'Authorization: Bearer {key}'" in line) == (key == WRONG_KEY)
+        assert ("Bearer $TARGET_API_KEY" in line) == (key != WRONG_KEY)
 
 
 def test_a_body_with_control_characters_is_quoted_so_that_it_stays_one_printable_word():

@@ -47,6 +47,36 @@ def test_user_and_password_become_a_header_and_leave_the_url():
 
 
 @pytest.mark.parametrize(
+    ("options", "sent"),
+    [
+        ({"environment": {"TARGET_API_KEY": "sk-mine"}}, (("Authorization", "Bearer wrong"),)),
+        (
+            {"headers": ["api-key: mine-mine", "X-Team: blue"]},
+            (("X-Team", "blue"), ("api-key", "wrong")),
+        ),
+    ],
+)
+def test_another_key_takes_the_place_of_the_targets_in_the_header_that_bears_it(options, sent):
+    found = target("https://example.test/v1", **options)
+    assert found.keys
+    assert found.with_key("wrong").headers == sent
+
+
+@pytest.mark.parametrize(
+    ("url", "headers"),
+    [
+        ("https://example.test/v1", []),
+        ("https://user:password@example.test/v1", []),  # the door of a proxy, say
+        ("https://example.test/v1?sig=secret-signature", ["X-Team: blue"]),
+    ],
+)
+def test_where_no_header_bears_a_key_there_is_none_to_replace(url, headers):
+    found = target(url, headers=headers)
+    assert found.keys == ()
+    assert found.with_key("wrong") == found
+
+
+@pytest.mark.parametrize(
     "url", ["", "localhost:8000", "ftp://example.test", "http://", "/v1", "http://x:port/v1", "http://[::1"]
 )
 def test_what_is_no_http_url_is_refused_in_one_line(url):

@@ -11,14 +11,14 @@ from conformance import goldens
 from conformance.mutation import blocks, with_blocks
 from conformance.probes import PROBES, completions, embeddings, mistakes, models, parameters, sampling
 from conformance.record import Recorder
-from conformance.target import parse
+from conformance.target import KEY_VARIABLE, parse
 from conformance.transcript import Transcript, dumps
 from conformance.views.answer import is_stream
 from reference_server.launchers import launch
 
 FOLDER = Path(goldens.__file__).parent
 REFUSED = {probe.name for family in (completions, embeddings, models, sampling) for probe in family.REFUSED}
-REFUSED |= {probe.name for probe in (*mistakes.PROBES, *mistakes.LAST)} | set(parameters.REFUSED)
+REFUSED |= {probe.name for probe in (*mistakes.PROBES, *mistakes.KEYS, *mistakes.LAST)} | set(parameters.REFUSED)
 
 
 def one_read_an_event(transcript: Transcript) -> Transcript:
@@ -29,8 +29,8 @@ def one_read_an_event(transcript: Transcript) -> Transcript:
 def main(names: set[str]) -> int:
     """Record, and say what was left out."""
     probes = [probe for probe in PROBES if not names or probe.name in names]
-    with launch("reference") as server:
-        target = parse(server.url, environment={}, model="scripted")
+    with launch("reference", key="golden-key") as server:
+        target = parse(server.url, environment={KEY_VARIABLE: server.key}, model="scripted")
         transcripts = asyncio.run(Recorder(target).record(probes))
     for old in FOLDER.glob("*.json"):
         if not names or old.stem in names:

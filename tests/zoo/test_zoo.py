@@ -38,14 +38,10 @@ def test_all_goldens_together_trip_nothing_and_exercise_nearly_everything() -> N
         "error-not-in-200-stream",
         "stream-error-last",
         "time-error-ends-stream",
-        # It is neither busy nor locked, too fast for a pace, and refuses two limits at once.
-        "usage-smaller-of-two-limits",
-        "error-401-shape",
-        "http-401-challenge",
+        # It is not busy, and too fast for a pace.
         "http-retry-after",
         "time-text-spread",
         # Keys that the reference server has no occasion to send.
-        "chunk-obfuscation-string",
         "reply-metadata-object",
         "reasoning-aliases-agree",
         "usage-completion-text-tokens",
