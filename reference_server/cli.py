@@ -49,12 +49,19 @@ def _add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     serve.add_argument("--parallel", type=_positive, default=4, help="texts at once (default: %(default)s)")
     serve.add_argument("--queue", type=_count, default=64, help="texts that may wait (default: %(default)s)")
     serve.add_argument("--context", type=_positive, default=4096, help="tokens a text may have (default: %(default)s)")
+    serve.add_argument(
+        "--heartbeat",
+        type=_above_zero,
+        default=5.0,
+        metavar="SECONDS",
+        help="silence after which a stream sends a comment (default: %(default)g)",
+    )
     serve.add_argument("--api-key-env", metavar="NAME", help="environment variable with the key to ask for")
     serve.set_defaults(run=_serve)
 
     replay = commands.add_parser("replay", parents=[address], help="serve recorded answers, byte for byte")
     replay.add_argument("files", type=Path, nargs="+", metavar="FILE", help="a transcript, or a folder of them")
-    replay.add_argument("--speed", type=_speed, default=1.0, help="times faster than recorded, inf for no pauses")
+    replay.add_argument("--speed", type=_above_zero, default=1.0, help="times faster than recorded, inf for no pauses")
     replay.set_defaults(run=_replay)
 
     fault = commands.add_parser("fault", parents=[address], help="serve correct answers, one of them spoilt")
@@ -81,7 +88,7 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _speed(text: str) -> float:
+def _above_zero(text: str) -> float:
     try:
         number = float(text)
     except ValueError:
@@ -109,6 +116,7 @@ def _serve(options: argparse.Namespace) -> int:
             parallel=options.parallel,
             context=options.context,
             queue=options.queue,
+            heartbeat=options.heartbeat,
             key_variable=options.api_key_env,
         )
     except (MissingExtraError, ModelError, AddressError, TemplateError, KeyVariableError) as error:

@@ -23,7 +23,15 @@ class KeyVariableError(Exception):
 
 
 def serve(
-    *, host: str, port: int, model: Path | None, parallel: int, context: int, queue: int, key_variable: str | None
+    *,
+    host: str,
+    port: int,
+    model: Path | None,
+    parallel: int,
+    context: int,
+    queue: int,
+    heartbeat: float,
+    key_variable: str | None,
 ) -> None:
     """Serve until a signal comes; raises what `bind` and the engine raise before it listens."""
     key = None
@@ -32,7 +40,7 @@ def serve(
     listener = bind(host, port)
     service = open_service(model, parallel=parallel, context=context, queue=queue)
     config = uvicorn.Config(
-        application(service, key),
+        application(service, key, heartbeat=heartbeat),
         lifespan="off",
         log_level="warning",
         access_log=False,

@@ -16,6 +16,7 @@ from reference_server.http.embeddings import Embeddings
 from reference_server.http.keys import KeyCheck
 from reference_server.http.metrics import Metrics
 from reference_server.http.refusals import http_error, request_error, server_error
+from reference_server.http.sending import HEARTBEAT
 from reference_server.http.stamp import Stamp
 from reference_server.service import Service
 
@@ -23,8 +24,12 @@ _TOLD = ("openai-processing-ms", "openai-version", "retry-after", "x-request-id"
 """Headers of ours that a page of another origin may read, beside those that every page may."""
 
 
-def application(service: Service, key: str | None = None) -> ASGIApp:
-    """Put a service behind HTTP; `key`: what requests must bear, where one is wanted."""
+def application(service: Service, key: str | None = None, *, heartbeat: float = HEARTBEAT) -> ASGIApp:
+    """Put a service behind HTTP.
+
+    `key`: what requests must bear, where one is wanted; `heartbeat`: after how many silent seconds a stream sends a
+    comment.
+    """
     card = service.card.body()
 
     async def models(_: Request) -> JSONResponse:
@@ -40,10 +45,11 @@ def application(service: Service, key: str | None = None) -> ASGIApp:
             raise RequestError("The server takes no more requests.", status=503, kind="server_error")
         return JSONResponse({"status": "ok"})
 
+    chat = ChatCompletions(service.start, service.fingerprint, heartbeat)
     app = Starlette(
         routes=[
-            Route("/v1/chat/completions", ChatCompletions(service.start, service.fingerprint), methods=["POST"]),
-            Route("/v1/completions", Completions(service.complete), methods=["POST"]),
+            Route("/v1/chat/completions", chat, methods=["POST"]),
+            Route("/v1/completions", Completions(service.complete, heartbeat), methods=["POST"]),
             Route("/v1/embeddings", Embeddings(service.embed).answer, methods=["POST"]),
             Route("/v1/models", models),
             Route("/v1/models/{id:path}", model),

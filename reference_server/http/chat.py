@@ -11,7 +11,7 @@ from reference_server.http import wire
 from reference_server.http.body import read_json
 from reference_server.http.chunks import Chunks
 from reference_server.http.outcome import GoneError
-from reference_server.http.sending import Answering, cancelled_with_client, send_stream, send_whole
+from reference_server.http.sending import HEARTBEAT, Answering, cancelled_with_client, send_stream, send_whole
 from reference_server.http.whole import Whole
 
 Start = Callable[[ChatRequest], Awaitable[Answering]]
@@ -21,8 +21,8 @@ Start = Callable[[ChatRequest], Awaitable[Answering]]
 class ChatCompletions:
     """The endpoint as an ASGI application, so that every piece goes out as it comes."""
 
-    def __init__(self, start: Start, fingerprint: str) -> None:
-        self._start, self._fingerprint = start, fingerprint
+    def __init__(self, start: Start, fingerprint: str, heartbeat: float = HEARTBEAT) -> None:
+        self._start, self._fingerprint, self._heartbeat = start, fingerprint, heartbeat
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -32,6 +32,7 @@ class ChatCompletions:
             generation = await self._start(request)
             async with cancelled_with_client(generation, receive):
                 if request.stream:
-                    await send_stream(Chunks(request, identity), generation, send, "text/event-stream; charset=utf-8")
+                    chunks = Chunks(request, identity)
+                    await send_stream(chunks, generation, send, "text/event-stream; charset=utf-8", self._heartbeat)
                 else:
                     await send_whole(Whole(request, identity), generation, send)

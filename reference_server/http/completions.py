@@ -13,7 +13,7 @@ from reference_server.completion.request import CompletionRequest
 from reference_server.http import wire
 from reference_server.http.body import read_json
 from reference_server.http.outcome import GoneError, plain_reason
-from reference_server.http.sending import Answering, cancelled_with_client, send_stream, send_whole
+from reference_server.http.sending import HEARTBEAT, Answering, cancelled_with_client, send_stream, send_whole
 from reference_server.text.echo import Unscored
 from reference_server.text.pieces import Finished, Piece, Text, TokenScore
 
@@ -24,8 +24,8 @@ Start = Callable[[CompletionRequest], Awaitable[Answering]]
 class Completions:
     """The endpoint as an ASGI application."""
 
-    def __init__(self, start: Start) -> None:
-        self._start = start
+    def __init__(self, start: Start, heartbeat: float = HEARTBEAT) -> None:
+        self._start, self._heartbeat = start, heartbeat
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -34,7 +34,7 @@ class Completions:
             generation = await self._start(request)
             async with cancelled_with_client(generation, receive):
                 if request.stream:
-                    await send_stream(TextChunks(request), generation, send, "text/event-stream")
+                    await send_stream(TextChunks(request), generation, send, "text/event-stream", self._heartbeat)
                 else:
                     await send_whole(WholeText(request), generation, send)
 

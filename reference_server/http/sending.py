@@ -11,6 +11,9 @@ from reference_server.errors import RequestError
 from reference_server.http import wire
 from reference_server.text.pieces import Piece
 
+HEARTBEAT = 5.0
+"""Seconds of silence after which a stream says that it lives."""
+
 
 class Answering(Protocol):
     """A generation under way."""
@@ -75,8 +78,14 @@ async def send_whole(whole: Gathered, generation: Answering, send: Send) -> None
     await send({"type": "http.response.body", "body": body})
 
 
-async def send_stream(chunks: Streamed, generation: Answering, send: Send, media_type: str) -> None:
-    """Send each piece as it comes; a failure before the first one has a status of its own."""
+async def send_stream(
+    chunks: Streamed, generation: Answering, send: Send, media_type: str, heartbeat: float = HEARTBEAT
+) -> None:
+    """Send each piece as it comes; a failure before anything was sent has a status of its own.
+
+    Where nothing comes for `heartbeat` seconds, as in the queue or in a long prompt, a comment keeps the connection
+    open: proxies and clients close those that are silent.
+    """
     headers = [
         (b"content-type", media_type.encode()),
         (b"cache-control", b"no-cache, must-revalidate"),
@@ -87,8 +96,10 @@ async def send_stream(chunks: Streamed, generation: Answering, send: Send, media
     while more:
         data, failed = bytearray(), False
         try:
-            for event in chunks.events(await generation.pieces()):
+            for event in chunks.events(await _news(generation, heartbeat)):
                 data += event
+        except TimeoutError:
+            data += wire.KEEP_ALIVE
         except RequestError as failure:
             if not begun and not data:
                 raise  # nothing is sent yet, so that the status can tell it
@@ -100,3 +111,8 @@ async def send_stream(chunks: Streamed, generation: Answering, send: Send, media
         if not more and not failed:
             data += chunks.end(generation.prompt_tokens, generation.completion_tokens)
         await send({"type": "http.response.body", "body": bytes(data), "more_body": more})
+
+
+async def _news(generation: Answering, patience: float) -> list[Piece]:
+    async with asyncio.timeout(patience):
+        return await generation.pieces()

@@ -88,6 +88,7 @@ def event(document: Mapping[str, Any]) -> bytes:
 
 
 DONE = b"data: [DONE]\n\n"
+KEEP_ALIVE = b": keep-alive\n\n"  # a comment: clients dispatch nothing for it
 
 
 def token_text(text: bytes) -> str:
