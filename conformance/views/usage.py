@@ -154,7 +154,7 @@ class UnlimitedUsage(Usage):
         request = self.answer.request
         messages = request.get("messages")
         texts = [m.get("content") for m in messages if isinstance(m, dict)] if isinstance(messages, list) else []
-        unlimited = not any(request.get(name) for name in LIMITS)
+        unlimited = all(request.get(name) is None for name in LIMITS)  # 0 is a limit, if a strange one
         return unlimited and bool(texts) and all(isinstance(text, str) for text in texts)
 
 

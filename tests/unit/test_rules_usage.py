@@ -53,6 +53,20 @@ def test_all_choices_count(completion: int, wrong: bool) -> None:
     assert told("usage-counts-all-choices", counted("n-limit", 4, completion)) is wrong
 
 
+@pytest.mark.parametrize(("limit", "wrong"), [({}, True), ({"max_tokens": None}, True), ({"max_tokens": 0}, False)])
+def test_a_limit_of_nothing_is_no_hidden_limit(limit: dict[str, Any], wrong: bool) -> None:
+    """llama-server answers max_tokens 0 by one token."""
+
+    def cut(body: dict[str, Any]) -> None:
+        body["choices"][0]["finish_reason"] = "length"
+        body["usage"].update(completion_tokens=1, total_tokens=body["usage"]["prompt_tokens"] + 1)
+
+    answer = edit_json(goldens.load("chat-whole"), cut)
+    request = {key: value for key, value in answer.request.json.items() if not key.startswith("max_")}
+    transcript = replace(answer, request=replace(answer.request, json=request | limit))
+    assert told("finish-no-hidden-limit", transcript) is wrong
+
+
 @pytest.mark.parametrize(
     ("letters", "completion", "wrong"),
     [
