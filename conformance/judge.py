@@ -53,7 +53,11 @@ class Finding:
 
 
 class Verdict(NamedTuple):
-    """What became of one requirement. `subjects` counts what it was checked on; `reason` explains an absence."""
+    """What became of one requirement.
+
+    `subjects` counts what it was checked on; `reason` explains an absence; `foreseen` is why the profile says that it
+    cannot be exercised.
+    """
 
     requirement: Requirement
     level: Level
@@ -61,6 +65,17 @@ class Verdict(NamedTuple):
     subjects: int = 0
     findings: tuple[Finding, ...] = ()
     reason: str = ""
+    foreseen: str = ""
+
+    @property
+    def explained(self) -> bool:
+        """Tell whether it was not exercised, and the profile says why it cannot be."""
+        return self.outcome is Outcome.NOT_EXERCISED and bool(self.foreseen)
+
+    @property
+    def stale(self) -> bool:
+        """Tell whether it was exercised although the profile says that it cannot be."""
+        return self.subjects > 0 and bool(self.foreseen)
 
 
 def judge(requirements: Iterable[Requirement], transcripts: Sequence[Transcript], profile: Profile) -> list[Verdict]:
@@ -79,7 +94,10 @@ class _Bench:
     absences: dict[frozenset[str], tuple[Outcome, str]] = field(default_factory=dict)
 
     def verdict(self, requirement: Requirement) -> Verdict:
-        """Judge one requirement."""
+        """Judge one requirement, and say what the profile foresees of it."""
+        return self._verdict(requirement)._replace(foreseen=self.profile.unexercised.get(requirement.id, ""))
+
+    def _verdict(self, requirement: Requirement) -> Verdict:
         level, count = self.profile.level(requirement), 0
         findings: list[Finding] = []
         found_in: dict[int, int] = {}
@@ -98,7 +116,7 @@ class _Bench:
         if count:
             return Verdict(requirement, level, Outcome.HELD, count)
         outcome, reason = self._absence(requirement)
-        return Verdict(requirement, level, outcome, 0, (), self.profile.unexercised.get(requirement.id, reason))
+        return Verdict(requirement, level, outcome, 0, (), reason)
 
     def _subjects(self, quantifier: Quantifier) -> list[Any]:
         found = self.subjects.get(quantifier)

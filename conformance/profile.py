@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
@@ -12,8 +12,11 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 
-from conformance.requirement import Requirement
+from conformance.requirement import REGISTRY, Requirement
 from conformance.warrant import Level
+
+TABLES = ("level", "unexercised", "waiver")  # whose rows name a requirement each
+KEYS = frozenset({"title", "grade", *TABLES})
 
 
 class ProfileError(ValueError):
@@ -42,7 +45,7 @@ class Profile:
     """Which level column applies, and the exceptions to it.
 
     `grade` is `compat` or `strict`. `levels` overrides single requirements; `unexercised` gives the reasons why some
-    cannot be exercised.
+    cannot be exercised, which is then no failure.
     """
 
     name: str
@@ -79,13 +82,25 @@ def load(name: str) -> Profile:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ProfileError(f"profile {name!r} is not TOML: {error}") from error
     try:
-        return _profile(source.name.removesuffix(".toml"), document)
+        profile = _profile(source.name.removesuffix(".toml"), document)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ProfileError(f"profile {name!r}: {type(error).__name__} at {error}") from error
+    if unknown := sorted(document.keys() - KEYS):
+        raise ProfileError(f"profile {name!r} has {unknown[0]!r}: it may have {', '.join(sorted(KEYS))}")
+    if strange := _unknown(row["id"] for table in TABLES for row in document.get(table, ())):
+        raise ProfileError(f"profile {name!r} names {strange!r}, which is no requirement: `conformance list` shows all")
+    return profile
 
 
 def _folder() -> Any:
     return files("conformance") / "profiles"
+
+
+def _unknown(ids: Iterable[str]) -> str | None:
+    """Return the first id that no requirement has."""
+    import conformance.requirements  # noqa: F401 - fills the registry
+
+    return next((name for name in ids if name not in REGISTRY.requirements), None)
 
 
 def _profile(name: str, document: dict[str, Any]) -> Profile:
@@ -97,7 +112,7 @@ def _profile(name: str, document: dict[str, Any]) -> Profile:
         title=str(document.get("title", name)),
         grade=grade,
         levels={str(row["id"]): Level[str(row["level"]).upper()] for row in document.get("level", ())},
-        unexercised={str(row["id"]): str(row["reason"]) for row in document.get("unexercised", ())},
+        unexercised={str(row["id"]): _reason(row) for row in document.get("unexercised", ())},
         waivers=tuple(_waiver(row) for row in document.get("waiver", ())),
     )
 
@@ -108,4 +123,10 @@ def _waiver(row: dict[str, Any]) -> Waiver:
             Draft202012Validator.check_schema(when)
         except SchemaError as error:
             raise ValueError(f"the waiver of {row['id']}: {error.message}") from error
-    return Waiver(str(row["id"]), str(row["reason"]), when)
+    return Waiver(str(row["id"]), _reason(row), when)
+
+
+def _reason(row: dict[str, Any]) -> str:
+    if not (reason := str(row["reason"]).strip()):
+        raise ValueError(f"{row['id']}, which is without a reason")
+    return reason

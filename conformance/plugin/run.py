@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -104,13 +105,14 @@ class Run:
         """Return how many requirements have an outcome."""
         return sum(verdict.outcome is outcome for verdict in self.verdicts.values())
 
-    def fails(self, outcome: Outcome) -> bool:
-        """Tell whether an outcome fails the run because --conformance-fail-on says so."""
-        return outcome in self.settings.fail_on
+    def failed_too(self) -> dict[Outcome, int]:
+        """Return how many requirements fail because --conformance-fail-on says so, which spares what is explained."""
+        counts = Counter(verdict.outcome for verdict in self.verdicts.values() if not verdict.explained)
+        return {outcome: counts[outcome] for outcome in Outcome if outcome in self.settings.fail_on and counts[outcome]}
 
     def exit_code(self) -> int:
         """Return 1 where something fails, 6 where something is undecided, 4 where the report is lost, else 0."""
-        if any(self.count(outcome) for outcome in {Outcome.VIOLATED, *self.settings.fail_on}):
+        if self.count(Outcome.VIOLATED) or self.failed_too():
             return pytest.ExitCode.TESTS_FAILED
         if self.count(Outcome.INCONCLUSIVE) + self.count(Outcome.BROKEN):
             return UNDECIDED

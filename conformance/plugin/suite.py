@@ -54,6 +54,8 @@ class RequirementItem(pytest.Item):
         """Fetch the verdict; where there is none to speak of, that is an error and no failure."""
         self.verdict = self.config.stash[RUN].verdict(self.requirement.id)
         self.user_properties.append(("outcome", str(self.verdict.outcome)))
+        if self.verdict.foreseen:
+            self.user_properties.append(("foreseen", self.verdict.foreseen))
         if self.verdict.outcome in (Outcome.INCONCLUSIVE, Outcome.BROKEN):
             raise Undecided(f"{self.verdict.outcome}: {self.verdict.reason}")
 
@@ -61,6 +63,8 @@ class RequirementItem(pytest.Item):
         """Turn the verdict into an outcome of pytest."""
         verdict = self.verdict
         assert verdict is not None
+        if verdict.explained:
+            pytest.skip(f"{verdict.outcome}, as the profile says: {verdict.foreseen}")
         if verdict.outcome in (Outcome.UNSUPPORTED, Outcome.NOT_EXERCISED):
             pytest.skip(f"{verdict.outcome}: {self.config.stash[RUN].clean(verdict.reason)}")
         if verdict.outcome is Outcome.WAIVED:

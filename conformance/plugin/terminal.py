@@ -64,9 +64,8 @@ def print_summary(reporter: pytest.TerminalReporter, run: Run) -> None:
             reporter.write(f"{count} {outcome}  ", **{COLOURS.get(outcome, "green"): True})
     reporter.write_line("")
     reporter.write_line(f"{run.requests} requests, {len(run.verdicts)} requirements, {run.seconds:.0f} s")
-    if widened := [
-        f"{run.count(outcome)} {outcome}" for outcome in Outcome if run.fails(outcome) and run.count(outcome)
-    ]:
+    _print_foreseen(reporter, run)
+    if widened := [f"{count} {outcome}" for outcome, count in run.failed_too().items()]:
         reporter.write_line(f"failed by --conformance-fail-on: {', '.join(widened)}", red=True)
     elif run.exit_code() == UNDECIDED:
         reporter.write_line(
@@ -78,3 +77,15 @@ def print_summary(reporter: pytest.TerminalReporter, run: Run) -> None:
         start = reporter.config.invocation_params.dir
         shown = os.path.relpath(run.report, start) if run.report.is_relative_to(start) else run.report
         reporter.write_line(f"report: {shown}")
+
+
+def _print_foreseen(reporter: pytest.TerminalReporter, run: Run) -> None:
+    """Print how much of what is missing the profile explains, and where it is wrong about that."""
+    verdicts, name = run.verdicts.values(), run.settings.profile.name
+    if explained := sum(verdict.explained for verdict in verdicts):
+        total = run.count(Outcome.NOT_EXERCISED)
+        reporter.write_line(f"{explained} of {total} not exercised are explained by profile {name}")
+    if stale := [verdict.requirement.id for verdict in verdicts if verdict.stale]:
+        reporter.write_line(
+            f"exercised, although profile {name} says that it cannot be: {', '.join(stale)}", yellow=True
+        )

@@ -103,6 +103,7 @@ def _verdict(verdict: Verdict, files: Mapping[int, _File]) -> dict[str, Any]:
         "subjects": verdict.subjects,
         "findings": [_finding(finding, files) for finding in verdict.findings],
         "reason": verdict.reason,
+        "foreseen": verdict.foreseen,
     }
 
 

@@ -13,7 +13,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from conformance.report.escape import ESCAPED, visible
-from conformance.report.page import SIGNS, bars, facts, families, headline, urgent
+from conformance.report.page import SIGNS, bars, facts, families, foreseen, headline, urgent
 from conformance.report.panel import panels
 from conformance.transcript import Transcript
 
@@ -36,6 +36,7 @@ def render(document: Mapping[str, Any], transcripts: Sequence[Transcript]) -> st
             bars=bars(document["verdicts"]),
             families=grouped,
             urgent=urgent(grouped),
+            foreseen=foreseen(document["verdicts"]),
             panels=panels(document, transcripts),
             signs=SIGNS,
             policy=f"{policy}; script-src {_hash(script)}",

@@ -96,6 +96,23 @@ def urgent(families: Sequence[Family]) -> list[Row]:
     return [row for family in families for row in family.rows if row.verdict["outcome"] in FAILING]
 
 
+@dataclass(frozen=True)
+class Foreseen:
+    """What the profile says cannot be exercised: what indeed was not, and what was."""
+
+    explained: tuple[Mapping[str, Any], ...]
+    stale: tuple[Mapping[str, Any], ...]
+
+
+def foreseen(verdicts: Sequence[Mapping[str, Any]]) -> Foreseen:
+    """Return the verdicts on which the profile has a word beforehand."""
+    told = [verdict for verdict in verdicts if verdict.get("foreseen")]
+    return Foreseen(
+        tuple(verdict for verdict in told if verdict["outcome"] == "not exercised"),
+        tuple(verdict for verdict in told if verdict["subjects"]),
+    )
+
+
 def bars(verdicts: Sequence[Mapping[str, Any]]) -> list[Bar]:
     """Return a bar for each level that has requirements."""
     found = []

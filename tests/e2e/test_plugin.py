@@ -130,6 +130,47 @@ def test_more_outcomes_may_fail_a_run(project, outcomes, code):
     assert ("--conformance-fail-on" in result.output) == (code == 1)
 
 
+FORESEEN = """
+[[unexercised]]
+id = "stand-never-exercised"
+reason = "nobody asks for it"
+"""
+
+
+def test_what_the_profile_explains_does_not_fail_a_run_and_is_said_everywhere(project, good):
+    (project.folder / "mine.toml").write_text(FORESEEN)
+    args = (url(good), "--conformance-profile=mine.toml", "--conformance-fail-on=not-exercised", "--junitxml=j.xml")
+    result = project.pytest(*args, "-rs", code=0)
+    assert "not exercised, as the profile says: nobody asks for it" in result.output
+    assert "1 of 1 not exercised are explained by profile mine" in result.output
+    assert "--conformance-fail-on" not in result.output
+    [case] = [c for c in ElementTree.parse(result.folder / "j.xml").iter("testcase") if "never" in c.get("name")]
+    assert case.find("skipped").get("message") == "not exercised, as the profile says: nobody asks for it"
+    assert {p.get("name"): p.get("value") for p in case.iter("property")}["foreseen"] == "nobody asks for it"
+    [told] = [verdict for verdict in result.report["verdicts"] if verdict["foreseen"]]
+    assert (told["outcome"], told["foreseen"]) == ("not exercised", "nobody asks for it")
+    assert "nobody asks for it" in (result.folder / "conformance-report" / "index.html").read_text()
+
+
+@pytest.mark.parametrize(("fail_on", "code"), [("advised", 0), ("not-exercised", 1)])
+def test_an_entry_of_the_profile_that_is_out_of_date_is_named_and_explains_nothing(project, good, fail_on, code):
+    (project.folder / "mine.toml").write_text(FORESEEN.replace("never-exercised", "done-last"))
+    args = (url(good), "--conformance-profile=mine.toml", f"--conformance-fail-on={fail_on}")
+    result = project.pytest(*args, code=code)
+    assert ("failed by --conformance-fail-on: 1 not exercised" in result.output) == (code == 1)
+    assert "are explained" not in result.output
+    assert "exercised, although profile mine says that it cannot be: stand-done-last" in result.output
+    assert result.outcomes["stand-done-last"] == "held"
+    assert "although the profile says" in (result.folder / "conformance-report" / "index.html").read_text()
+
+
+def test_a_profile_that_names_no_requirement_is_unusable(project, good):
+    (project.folder / "mine.toml").write_text(FORESEEN.replace("never", "ever"))
+    result = project.pytest(url(good), "--conformance-profile=mine.toml", code=4)
+    [line] = result.error_lines
+    assert "'stand-ever-exercised', which is no requirement" in line
+
+
 @pytest.mark.parametrize(
     ("args", "selected"),
     [

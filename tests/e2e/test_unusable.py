@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import socket
 import subprocess
@@ -17,11 +18,11 @@ import contextlib, os, types
 class LaunchError(Exception): pass
 
 @contextlib.contextmanager
-def launch(name, *, command=None):
+def launch(name, *, command=None, key=""):
     if name == "broken":
         raise LaunchError("no such server; known are reference and others")
     try:
-        yield types.SimpleNamespace(url=os.environ["STAND_IN_URL"], pid=0, log="")
+        yield types.SimpleNamespace(url=os.environ["STAND_IN_URL"], pid=0, log="", key=key if name == "locked" else "")
     finally:
         open("stopped", "w").close()
 """
@@ -150,11 +151,14 @@ def wait_for(condition, seconds=30):
         time.sleep(0.05)
 
 
+STAND_IN_LAUNCHERS = (
+    f"import sys, types\nmodule = types.ModuleType('reference_server.launchers')\n"
+    f"exec({LAUNCHERS!r}, module.__dict__)\nsys.modules['reference_server.launchers'] = module\n"
+)
+
+
 def test_an_interrupted_run_keeps_what_was_recorded_and_stops_its_target(project):
-    project.write(
-        stand_in_launchers=f"import sys, types\nmodule = types.ModuleType('reference_server.launchers')\n"
-        f"exec({LAUNCHERS!r}, module.__dict__)\nsys.modules['reference_server.launchers'] = module\n"
-    )
+    project.write(stand_in_launchers=STAND_IN_LAUNCHERS)
 
     def handler(exchange):
         if len(server.seen) < 5:
@@ -202,10 +206,7 @@ def test_a_target_whose_packages_are_missing(project):
 
 @pytest.mark.parametrize("name", ["fine", "broken"])
 def test_a_target_by_name_is_started_and_stopped(project, name):
-    project.write(
-        stand_in_launchers=f"import sys, types\nmodule = types.ModuleType('reference_server.launchers')\n"
-        f"exec({LAUNCHERS!r}, module.__dict__)\nsys.modules['reference_server.launchers'] = module\n"
-    )
+    project.write(stand_in_launchers=STAND_IN_LAUNCHERS)
     path = f"{project.folder}:{project.environment()['PYTHONPATH']}"
     with serve(well_behaved) as server:
         args = ("-p", "stand_in_launchers", f"--target={name}")
@@ -216,3 +217,26 @@ def test_a_target_by_name_is_started_and_stopped(project, name):
             result = project.pytest(*args, code=0, **environment)
             assert f"conformance: fine at {server.url}" in result.output
             assert (project.folder / "stopped").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "args", "environment", "bearer"),
+    [
+        ("locked", [], {}, r"Bearer [\w-]{32}"),
+        ("locked", [], {"TARGET_API_KEY": "sk-mine"}, "Bearer sk-mine"),
+        ("locked", ["--target-api-key-env=MINE"], {"MINE": "sk-mine"}, "Bearer sk-mine"),
+        ("locked", ["--target-header=Authorization: Basic bWluZQ=="], {}, r"Basic bWluZQ=="),
+        ("open", [], {}, ""),
+    ],
+)
+def test_a_target_that_is_started_asks_for_the_key_that_requests_bear(project, name, args, environment, bearer):
+    project.write(stand_in_launchers=STAND_IN_LAUNCHERS)
+    path = f"{project.folder}:{project.environment()['PYTHONPATH']}"
+    with serve(well_behaved) as server:
+        environment |= {"STAND_IN_URL": server.url, "PYTHONPATH": path}
+        result = project.pytest("-p", "stand_in_launchers", f"--target={name}", *args, code=0, **environment)
+    sent = {exchange.headers.get("authorization", "") for exchange in server.seen}
+    assert ("Bearer conformance-wrong-key" in sent) == bearer.startswith("Bearer")
+    [own] = sent - {"Bearer conformance-wrong-key"}
+    assert re.fullmatch(bearer, own)
+    assert not own or own not in (result.folder / "conformance-report" / "report.json").read_text()

@@ -83,7 +83,29 @@ def test_nothing_asked_is_not_exercised() -> None:
 
 def test_the_profile_may_say_why_something_is_not_exercised() -> None:
     profile = replace(COMPAT, unexercised={USAGE.id: "the gateway counts elsewhere"})
-    assert verdict(USAGE, profile=profile).reason == "the gateway counts elsewhere"
+    found = verdict(USAGE, profile=profile)
+    assert (found.outcome, found.foreseen) == (Outcome.NOT_EXERCISED, "the gateway counts elsewhere")
+    assert (found.explained, found.stale) == (True, False)
+    assert not verdict(USAGE).explained
+
+
+def test_what_the_profile_says_cannot_be_exercised_and_was_is_judged_and_said_to_be_stale() -> None:
+    profile = replace(COMPAT, unexercised={USAGE.id: "the gateway counts elsewhere"})
+    golden = goldens.load("chat-stream-usage")
+    for transcript, outcome in (
+        (golden, Outcome.HELD),
+        (REGISTRY.faults["usage-ignored"].apply(golden), Outcome.VIOLATED),
+    ):
+        found = verdict(USAGE, transcript, profile=profile)
+        assert (found.outcome, found.explained, found.stale) == (outcome, False, True)
+
+
+def test_a_server_that_is_unwell_or_refuses_is_not_excused_by_the_profile() -> None:
+    profile = replace(COMPAT, unexercised={USAGE.id: "the gateway counts elsewhere"})
+    for status, outcome in ((500, Outcome.INCONCLUSIVE), (400, Outcome.UNSUPPORTED)):
+        found = verdict(USAGE, answered(status, b'{"error": {"message": "not now"}}'), profile=profile)
+        assert (found.outcome, found.explained, found.stale) == (outcome, False, False)
+        assert str(status) in found.reason
 
 
 def test_a_fault_of_ours_is_broken_and_never_raises() -> None:

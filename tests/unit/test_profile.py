@@ -15,7 +15,9 @@ def test_every_packaged_profile_loads_and_names_known_requirements() -> None:
     for name in packaged():
         profile = load(name)
         assert (profile.name, bool(profile.title)) == (name, True)
-        assert set(profile.levels) | set(profile.unexercised) <= set(REGISTRY.requirements)
+        waived = {waiver.requirement for waiver in profile.waivers}
+        assert waived | set(profile.levels) | set(profile.unexercised) <= set(REGISTRY.requirements)
+        assert all(profile.unexercised.values())
 
 
 def test_strict_is_nowhere_weaker_than_compat() -> None:
@@ -26,12 +28,12 @@ def test_strict_is_nowhere_weaker_than_compat() -> None:
 def test_a_file_of_ones_own_overrides_single_levels(tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
     file.write_text(
-        'grade = "strict"\n[[level]]\nid = "done-sent"\nlevel = "should"\n[[unexercised]]\nid = "x"\nreason = "y"\n'
+        'grade = "strict"\n[[level]]\nid = "done-sent"\nlevel = "should"\n[[unexercised]]\nid = "done-once"\nreason = "y"\n'
     )
     profile = load(str(file))
     assert (profile.name, profile.grade) == ("mine", "strict")
     assert profile.level(REGISTRY.requirements["done-sent"]) is Level.SHOULD
-    assert profile.unexercised == {"x": "y"}
+    assert profile.unexercised == {"done-once": "y"}
 
 
 @pytest.mark.parametrize(
@@ -42,6 +44,12 @@ def test_a_file_of_ones_own_overrides_single_levels(tmp_path: Path) -> None:
         ("[[level]]\nid = 'x'", "level"),
         ("[[level]]\nid = 'x'\nlevel = 'mild'", "MILD"),
         ("level = 5", "TypeError"),
+        ("[[unexercised]]\nid = 'done-twofold'\nreason = 'x'", "names 'done-twofold', which is no requirement"),
+        ("[[waiver]]\nid = 'done-twofold'\nreason = 'x'", "names 'done-twofold', which is no requirement"),
+        ("[[level]]\nid = 'done-twofold'\nlevel = 'must'", "names 'done-twofold', which is no requirement"),
+        ("[[unexercised]]\nid = 'done-once'", "reason"),
+        ("[[unexercised]]\nid = 'done-once'\nreason = ' '", "without a reason"),
+        ("[[unexercized]]\nid = 'done-once'\nreason = 'x'", "has 'unexercized': it may have grade, level"),
     ],
 )
 def test_a_file_that_is_no_profile_is_said_to_be_none(tmp_path: Path, text: str, words: str) -> None:

@@ -96,6 +96,12 @@ def test_the_document_names_file_place_and_bytes_of_a_finding():
     assert found["excerpt"]["before"] == 'data: {"id":'
 
 
+def test_what_the_profile_foresees_stands_beside_the_outcome():
+    told = verdict(outcome=Outcome.NOT_EXERCISED)._replace(foreseen="nobody asks")
+    [row, other] = document([told, verdict(FINDING)])["verdicts"]
+    assert (row["foreseen"], other["foreseen"]) == ("nobody asks", "")
+
+
 def test_every_outcome_is_counted_even_where_it_is_none():
     counts = document([verdict(FINDING)])["counts"]
     assert counts == {outcome.value: int(outcome is Outcome.VIOLATED) for outcome in Outcome}

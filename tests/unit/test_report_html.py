@@ -127,6 +127,20 @@ def test_many_findings_are_counted_and_only_the_first_are_shown():
     assert "and 30 more, in report.json" in page(verdict(*[FINDING] * 40))
 
 
+def test_what_the_profile_explains_is_listed_with_its_reasons():
+    told = verdict(outcome=Outcome.NOT_EXERCISED)._replace(foreseen="<nobody> asks", subjects=0)
+    shown = page(told, verdict(outcome=Outcome.NOT_EXERCISED)._replace(subjects=0))
+    assert "1 of 2 not exercised are explained by the profile compat" in shown
+    assert '<li><a href="#chunk-id-constant">chunk-id-constant</a>: &lt;nobody&gt; asks</li>' in shown
+    assert "although the profile" not in shown
+
+
+def test_what_was_exercised_against_the_word_of_the_profile_is_named():
+    shown = page(verdict(FINDING)._replace(foreseen="nobody asks"))
+    assert 'although the profile says that it cannot be: <a href="#chunk-id-constant">' in shown
+    assert "are explained" not in shown
+
+
 def test_a_run_with_no_requests_has_a_page():
     assert "Nothing to judge" in page(transcripts=())
 
