@@ -135,7 +135,10 @@ def _stock() -> _Recipe:
 def _llama_server(command: str | None, parallel: int) -> _Recipe:
     words = shlex.split(command) if command else ["llama-server"]
     if not words or not shutil.which(words[0]):
-        raise LaunchError(f"{words[0] if words else 'the command'} is not on PATH: name the binary of llama-server")
+        what = words[0] if words else "the command"
+        raise LaunchError(
+            f"{what} is not on PATH: name the binary, or build it: python -m reference_server.llama_server"
+        )
     port = _free_port()
     options = {
         "--model": str(_scripted()),
