@@ -110,9 +110,9 @@ def at_the_end(transcript: Transcript) -> Transcript:
 )
 def spell_the_text(turn: Scored) -> Findings:
     """The bytes of all tokens, joined, are the text, but for an end token or a stop string after it."""
-    spelled, text = turn.bytes, turn.content.encode("utf-8", "surrogatepass")
-    if spelled is not None and not spelled.startswith(text):
-        yield turn, show(turn.content), show(spelled.decode("utf-8", "replace"))
+    spelled = None if turn.bytes is None else turn.bytes.decode("utf-8", "replace")
+    if spelled is not None and not spelled.startswith(turn.content):
+        yield turn, show(turn.content), show(spelled)
 
 
 @fault("logprobs-of-half-characters-lost", golden="chat-stream-logprobs-unicode", trips={"logprobs-spell-the-text"})
