@@ -3,7 +3,8 @@
 import asyncio
 import hashlib
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reference_server import grammar
@@ -18,6 +19,8 @@ from reference_server.engine.sampling import Grammar, GrammarError, Sampling
 from reference_server.engine.work import Work
 from reference_server.errors import BusyError, RequestError, unknown_model
 from reference_server.generation import Generation
+from reference_server.prompt import Prompt as Written
+from reference_server.prompt import Prompts
 from reference_server.template import Template, TemplateError
 from reference_server.text.answer import Answer
 from reference_server.text.hermes import OPEN
@@ -56,8 +59,8 @@ class Service:
         self._engine = engine
         model = engine.model
         self._embedder = Embedder(model, engine.context)
-        self._start_and_end = model.start_and_end
-        self._template = Template(model.template, self._start_and_end)
+        self._start = model.start
+        self._prompts = Prompts(Template(model.template, model.start_and_end), model.controls)
         self._call_token = model.token(OPEN)
         described = f"{card.id} {card.created} {model.n_vocab} {engine.context}"
         self.fingerprint = f"fp_{hashlib.sha256(described.encode()).hexdigest()[:10]}"
@@ -65,13 +68,16 @@ class Service:
     async def start(self, request: ChatRequest) -> Generation:
         """Begin to answer, in the running event loop; raises RequestError for what cannot be done."""
         self._admit(request.model, request.n, request.n)
-        prompt = await self._read(self._text(request), "messages")
+        form = grammar.of(request, self._call_token)
+        written = self._written(request, form=form is not None and form.trigger is None)
+        prompt = await self._read_text(written.pieces, "messages", self._engine.context)
         answers = [
             Answer(
                 index,
                 stops=request.stops,
                 tools=request.tools.active,
                 one_call=request.tools.choice == "named" or not request.tools.parallel,
+                thinking=written.thinking,
             )
             for index in range(request.n)
         ]
@@ -82,9 +88,7 @@ class Service:
                 generation.listen,
                 limit=request.limit,
                 n=request.n,
-                sampling=self._sampling(
-                    request, calls=request.tools.active, form=grammar.of(request, self._call_token)
-                ),
+                sampling=self._sampling(request, calls=request.tools.active, form=form),
                 top=request.top_logprobs,
             )
         except GrammarError as error:
@@ -176,34 +180,42 @@ class Service:
         """Turn a prompt into tokens, or check those that it consists of."""
         room = room or self._engine.context
         if isinstance(prompt, str):
-            # llama.cpp's time for a text grows with its square: a long one must not hold up everybody else.
-            if len(prompt) < _SHORT:
-                return self._tokens(prompt, place, room)
-            return await asyncio.to_thread(self._tokens, prompt, place, room)
+            return await self._read_text((prompt,), place, room)
         if max(prompt) >= (count := self._engine.model.n_vocab):
             raise RequestError(f"Invalid '{place}': token numbers go from 0 to {count - 1}.", param=place)
         if len(prompt) >= room:
             raise _too_long(room, str(len(prompt)), place)
         return list(prompt)
 
-    def _text(self, request: ChatRequest) -> str:
+    async def _read_text(self, pieces: Sequence[str], place: str, room: int) -> list[int]:
+        # llama.cpp's time for a text grows with its square: a long one must not hold up everybody else.
+        if sum(map(len, pieces)) < _SHORT:
+            return self._tokens(pieces, place, room)
+        return await asyncio.to_thread(self._tokens, pieces, place, room)
+
+    def _written(self, request: ChatRequest, *, form: bool) -> Written:
         try:
-            text = self._template.render(request)
+            written = self._prompts.write(request, form=form)
         except TemplateError as error:
             raise RequestError(f"Invalid 'messages': {error}.", param="messages", code="invalid_value") from error
-        start = self._start_and_end[0]
-        return text.removeprefix(start) if start else text  # the tokenizer puts it there
+        first, *others = written.pieces
+        # The tokenizer puts the start there itself.
+        return replace(written, pieces=(first.removeprefix(self._start), *others))
 
-    def _tokens(self, text: str, place: str, room: int) -> list[int]:
+    def _tokens(self, pieces: Sequence[str], place: str, room: int) -> list[int]:
         """Turn the prompt into tokens, and give up early on one that is far too long."""
-        tokenize = self._engine.model.tokenize
-        size = _SHORT
-        while size < len(text):
-            if len(tokenize(text[:size])) > room:
+        tokenize, prompt = self._engine.model.tokenize, list[int]()
+        for number, text in enumerate(pieces):
+            size = _SHORT
+            while size < len(text):
+                if len(tokenize(text[:size])) > room:
+                    raise _too_long(room, f"more than {room}", place)
+                size *= 4
+            prompt += tokenize(text, start=not number)
+            if len(prompt) >= room and number + 1 < len(pieces):
                 raise _too_long(room, f"more than {room}", place)
-            size *= 4
-        if (count := len(prompt := tokenize(text))) >= room:
-            raise _too_long(room, str(count), place)
+        if len(prompt) >= room:
+            raise _too_long(room, str(len(prompt)), place)
         return prompt
 
     def _sampling(
@@ -239,7 +251,7 @@ def _too_long(room: int, count: str, place: str) -> RequestError:
     return RequestError(message, param=place, code="context_length_exceeded")
 
 
-def open_service(model: Path | None, *, parallel: int, context: int, queue: int) -> Service:
+def open_service(model: Path | None, *, parallel: int, context: int | None, queue: int) -> Service:
     """Load a model file, or the scripted model where none is named."""
     if model is None:
         from reference_server.model import scripted_model

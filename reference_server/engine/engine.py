@@ -30,10 +30,10 @@ class ClosedError(Exception):
 class Engine:
     """Several generations at once on one context."""
 
-    def __init__(self, path: Path, *, sequences: int = 4, context: int = 4096) -> None:
-        """Load a model; `context` is the room of each sequence."""
-        self.sequences, self.context = sequences, context
+    def __init__(self, path: Path, *, sequences: int = 4, context: int | None = None) -> None:
+        """Load a model; `context` is the room of each sequence, None: what is usual for the model."""
         self.model = Model(path, sequences=sequences, context=context, batch=CHUNK + sequences)
+        self.sequences, self.context = sequences, self.model.room
         self._api = self.model.api
         self._batch = Batch(self._api, CHUNK + sequences)
         self._candidates = Candidates(self.model)

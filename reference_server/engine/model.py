@@ -1,12 +1,19 @@
 """A model file and its context in llama.cpp: loading, tokens, and giving the memory back."""
 
 import ctypes
+import functools
 import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from reference_server.engine import library
+from reference_server.engine.room import room
+
+_NO_WRITER = "cannot serve {}: the model has no decoder, and this server needs one that writes text"
+
+SHOWN = ("<tool_call>", "</tool_call>", "<think>", "</think>")
+"""Markup that is read from the text of answers, which some files declare to be control tokens without any text."""
 
 
 class ModelError(Exception):
@@ -16,7 +23,8 @@ class ModelError(Exception):
 class Model:
     """The weights and one context for several sequences."""
 
-    def __init__(self, path: Path, *, sequences: int, context: int, batch: int) -> None:
+    def __init__(self, path: Path, *, sequences: int, context: int | None, batch: int) -> None:
+        """Load the file and make room for texts of `context` tokens each, None: as many as is usual."""
         self.api: Any = library.load()
         self._buffer = ctypes.create_string_buffer(1024)  # more than a token's text
         if not path.is_file():
@@ -25,32 +33,63 @@ class Model:
         self.weights = self.api.llama_model_load_from_file(os.fsencode(path), self.api.llama_model_default_params())
         if not self.weights:
             raise ModelError(f"cannot load {path}: {library.complaint() or 'llama.cpp refuses it'}")
+        try:
+            self.room = self._room(path, sequences, context)
+            self.context = self._open(path, sequences, batch)
+        except ModelError:
+            self.api.llama_model_free(self.weights)
+            raise
         self.vocab = self.api.llama_model_get_vocab(self.weights)
         self.n_vocab: int = self.api.llama_vocab_n_tokens(self.vocab)
-        self.context = self.api.llama_init_from_model(self.weights, self._params(sequences, context, batch))
-        if not self.context:
-            self.api.llama_model_free(self.weights)
-            raise ModelError(f"no room for {sequences} x {context} tokens of {path}: {library.complaint()}")
         self.memory = self.api.llama_get_memory(self.context)
+        self._starts = bool(self.api.llama_vocab_get_add_bos(self.vocab))
+        self._shown = {token: word.encode() for word in SHOWN if (token := self.token(word)) is not None}
 
-    def _params(self, sequences: int, context: int, batch: int) -> Any:
+    def _room(self, path: Path, sequences: int, context: int | None) -> int:
+        api, weights = self.api, self.weights
+        if api.llama_model_has_encoder(weights) or not api.llama_model_has_decoder(weights):
+            raise ModelError(_NO_WRITER.format(path))
+        heads = max(api.llama_model_n_head(weights), 1)
+        width = api.llama_model_n_embd(weights) // heads * max(api.llama_model_n_head_kv(weights), 1)
+        try:
+            return room(
+                context,
+                trained=api.llama_model_n_ctx_train(weights),
+                texts=sequences,
+                token_bytes=api.llama_model_n_layer(weights) * width * 2 * 2,  # keys and values, two bytes each
+            )
+        except ValueError as error:
+            raise ModelError(f"cannot serve {path}: {error}") from error
+
+    def _open(self, path: Path, sequences: int, batch: int) -> Any:
         params = self.api.llama_context_default_params()
-        params.n_ctx, params.n_seq_max = sequences * context, sequences
+        params.n_ctx, params.n_seq_max = sequences * self.room, sequences
         params.kv_unified = True  # else copying a prompt to the siblings of a sequence would move data
         params.n_batch = params.n_ubatch = batch
         params.n_threads = params.n_threads_batch = 1  # a second thread spins, and stalls on a busy machine
-        return params
+        context = self.api.llama_init_from_model(self.weights, params)
+        if not context:
+            raise ModelError(f"no room for {sequences} x {self.room} tokens of {path}: {library.complaint()}")
+        if not self.api.llama_get_memory(context):
+            self.api.llama_free(context)
+            raise ModelError(_NO_WRITER.format(path))
+        return context
 
-    def tokenize(self, text: str, *, special: bool = True) -> list[int]:
-        """Turn a text into tokens; `special`: control tokens are read in it, and the start token is put before."""
+    def tokenize(self, text: str, *, start: bool = True) -> list[int]:
+        """Turn a text into tokens, control tokens among them; `start`: as the beginning of what the model reads."""
         raw = text.encode()
-        room = len(raw) + 8
+        size = len(raw) + 8
         while True:
-            ids = (self.api.llama_token * room)()
-            count = self.api.llama_tokenize(self.vocab, raw, len(raw), ids, room, special, special)
+            ids = (self.api.llama_token * size)()
+            count = self.api.llama_tokenize(self.vocab, raw, len(raw), ids, size, start, True)
             if count >= 0:
-                return list(ids[:count])
-            room = -count  # a blank without a token of its own becomes the three bytes of U+2581
+                return list(ids[:count]) or self._nothing(start=start)
+            size = -count  # a blank without a token of its own becomes the three bytes of U+2581
+
+    def _nothing(self, *, start: bool) -> list[int]:
+        """Give what stands for an empty text: a network has to begin with something."""
+        first = max(self.api.llama_vocab_bos(self.vocab), self.api.llama_vocab_eos(self.vocab), 0)
+        return [first] if start else []
 
     def token(self, text: str) -> int | None:
         """Find the token that is exactly this text."""
@@ -61,6 +100,8 @@ class Model:
 
     def piece(self, token: int) -> bytes:
         """Give the bytes of a token; control tokens have none."""
+        if token in self._shown:
+            return self._shown[token]
         size = self.api.llama_token_to_piece(self.vocab, token, self._buffer, len(self._buffer), 0, False)
         return self._buffer.raw[: max(size, 0)]
 
@@ -79,7 +120,7 @@ class Model:
 
     def special_text(self, token: int) -> str:
         """Give the name of a token, that of a control token too."""
-        return str(self.api.llama_vocab_get_text(self.vocab, token).decode()) if token >= 0 else ""
+        return str(self.api.llama_vocab_get_text(self.vocab, token).decode("utf-8", "replace")) if token >= 0 else ""
 
     @property
     def start_and_end(self) -> tuple[str, str]:
@@ -88,10 +129,26 @@ class Model:
         return self.special_text(api.llama_vocab_bos(vocab)), self.special_text(api.llama_vocab_eos(vocab))
 
     @property
+    def start(self) -> str:
+        """Name the token that the tokenizer puts before a text; nothing where it puts none there."""
+        return self.start_and_end[0] if self._starts else ""
+
+    @functools.cached_property
+    def controls(self) -> frozenset[str]:
+        """Name all tokens that stand for something else than their text."""
+        api, vocab = self.api, self.vocab
+        return frozenset(
+            name
+            for token in range(self.n_vocab)
+            if (api.llama_vocab_is_control(vocab, token) or api.llama_vocab_is_eog(vocab, token))
+            and (name := self.special_text(token))
+        )
+
+    @property
     def template(self) -> str | None:
         """Give the chat template that the file brings."""
         text = self.api.llama_model_chat_template(self.weights, None)
-        return text.decode() if text else None
+        return text.decode("utf-8", "replace") if text else None
 
     def close(self) -> None:
         """Give the memory back; nothing may be called afterwards."""

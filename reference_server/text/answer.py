@@ -13,10 +13,19 @@ from reference_server.text.utf8 import Characters
 class Answer:
     """Hold back what a client must not see yet or ever, and tell when the answer has to stop."""
 
-    def __init__(self, index: int, *, stops: Iterable[str] = (), tools: bool = False, one_call: bool = False) -> None:
+    def __init__(
+        self,
+        index: int,
+        *,
+        stops: Iterable[str] = (),
+        tools: bool = False,
+        one_call: bool = False,
+        thinking: bool = False,
+    ) -> None:
+        """Begin an answer; `thinking`: the prompt has opened its reasoning already."""
         self._index = index
         self._characters, self._stops = Characters(), Stops(stops)
-        self._thoughts = Thoughts(index)
+        self._thoughts = Thoughts(index, inside=thinking)
         self._calls = ToolCalls(index) if tools else None
         self._one_call = one_call
         self._scores: deque[tuple[TokenScore, int]] = deque()  # with the place where each token ends
@@ -29,10 +38,11 @@ class Answer:
 
     def feed(self, data: bytes, score: TokenScore | None = None) -> list[Piece]:
         """Give what a token adds to the answer, as far as it is certain."""
-        self._received += len(data)
+        text = self._characters.feed(data)
+        self._received += len(text.encode())  # of what is shown: U+FFFD is longer than the byte it stands for
         if score:
-            self._scores.append((score, self._received))
-        return self._pass(self._stops.feed(self._characters.feed(data)))
+            self._scores.append((score, self._received + self._characters.held))
+        return self._pass(self._stops.feed(text))
 
     def finish(self, reason: str) -> list[Piece]:
         """Give what was held back and the end; the start of a character that never came whole is dropped."""

@@ -26,6 +26,8 @@ def spelled(text: str, pieces: Iterable[bytes]) -> list[bytes]:
             found.append(b"")
             continue
         said = pending if raw.startswith(pending, place) else pending.replace(_BLANK, b" ")
+        if not place and said.startswith(b" ") and not raw.startswith(b" "):
+            said = said[1:]  # many of them put a blank before every text
         found.append(said)
         place, pending = place + len(said), b""
     return found

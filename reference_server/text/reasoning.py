@@ -18,8 +18,8 @@ class _Phase(enum.Enum):
 class Thoughts:
     """Tell the reasoning from the text of one answer; only what comes first is reasoning."""
 
-    def __init__(self, index: int) -> None:
-        self._index, self._phase, self._held = index, _Phase.START, ""
+    def __init__(self, index: int, *, inside: bool = False) -> None:
+        self._index, self._phase, self._held = index, _Phase.INSIDE if inside else _Phase.START, ""
         self.taken = 0
         """How many bytes of reasoning, tags and blanks around them stand before the text."""
 

@@ -1,0 +1,138 @@
+"""From a request to what the model reads: the chat template, and what keeps a client's text from being taken for it."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from reference_server.chat.request import ChatRequest, Message, Tool
+from reference_server.template import Template, TemplateError
+from reference_server.text.hermes import CLOSE, OPEN
+from reference_server.text.reasoning import CLOSE as END_OF_THOUGHT
+from reference_server.text.reasoning import OPEN as THOUGHT
+
+_MARKS = range(0xF0000, 0xFFFFE)
+"""Private characters, of which one that the request does not use marks the places to cut."""
+
+_INSTRUCTIONS = """\
+You may call functions. Their signatures are within <tools></tools>:
+<tools>
+{}
+</tools>
+For each call answer with its name and its arguments as JSON within <tool_call></tool_call>:
+<tool_call>
+{{"name": NAME, "arguments": ARGUMENTS}}
+</tool_call>"""
+
+_SAMPLE = Tool("sample", {"type": "function", "function": {"name": "sample", "description": "", "parameters": {}}}, {})
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What the model reads."""
+
+    pieces: tuple[str, ...]
+    """To be turned into tokens each for itself."""
+    thinking: bool
+    """The template has opened the reasoning already."""
+
+
+class Prompts:
+    """Writes conversations down for one model."""
+
+    def __init__(self, template: Template, controls: Iterable[str]) -> None:
+        """Take the template and the texts of the control tokens."""
+        self._template, self._controls = template, frozenset(controls)
+        self._lengths = sorted({len(word) for word in self._controls}, reverse=True)
+        first = "".join(sorted({re.escape(word[0]) for word in self._controls}))
+        self._candidates = re.compile(f"[{first}]") if first else re.compile(r"(?!)")
+        self._hermes = self._knows_hermes()
+
+    def write(self, request: ChatRequest, *, form: bool = False) -> Prompt:
+        """Write a conversation down; `form`: the answer is forced from its start. Raises TemplateError."""
+        offered = request.tools.offered if request.tools.active else ()
+        mark = self._mark(request.messages)
+        messages = [self._guarded(message, mark) for message in request.messages]
+        text = self._render(messages, offered)
+        thinking = text.rstrip().endswith(THOUGHT)
+        if thinking and form:
+            text, thinking = f"{text.rstrip()}\n\n{END_OF_THOUGHT}\n\n", False
+        return Prompt(tuple(text.split(mark)) if mark else (text,), thinking)
+
+    def _render(self, messages: Sequence[Message], offered: Sequence[Tool]) -> str:
+        if self._hermes:
+            return self._template.render(messages, offered)
+        if not offered and not any(message["role"] == "tool" or message.get("tool_calls") for message in messages):
+            return self._template.render(messages)
+        plain = [_without_calls(message) for message in messages]
+        if not offered:
+            return self._template.render(_alternating(plain))
+        declared = "\n".join(json.dumps(tool.declaration, ensure_ascii=False) for tool in offered)
+        instructions = _INSTRUCTIONS.format(declared)
+        try:
+            return self._template.render(_alternating([{"role": "system", "content": instructions}, *plain]))
+        except TemplateError:  # it takes no system message
+            return self._template.render(_alternating([{"role": "user", "content": instructions}, *plain]))
+
+    def _knows_hermes(self) -> bool:
+        """Tell whether the template describes tools in the way in which answers are read."""
+        try:
+            text = self._template.render([{"role": "user", "content": "hello"}], [_SAMPLE])
+        except TemplateError:
+            return False
+        return OPEN in text and '"name"' in text and '"arguments"' in text
+
+    def _mark(self, messages: Sequence[Message]) -> str:
+        """Find a character for the places to cut; none where there is nothing to cut."""
+        texts = [message["content"] for message in messages if message["role"] != "assistant"]
+        if not any(self._places(text) for text in texts):
+            return ""
+        used = set().union(*(json.dumps(message, ensure_ascii=False) for message in messages))
+        for number in _MARKS:
+            if chr(number) not in used:
+                return chr(number)
+        raise TemplateError("they use every private character of Unicode")
+
+    def _places(self, text: str) -> list[int]:
+        return [
+            place
+            for place in (found.start() for found in self._candidates.finditer(text))
+            if any(text[place : place + length] in self._controls for length in self._lengths)
+        ]
+
+    def _guarded(self, message: Message, mark: str) -> dict[str, Any]:
+        """Cut control words of a client's text in two, so that no token stands for them any more."""
+        if not mark or message["role"] == "assistant":
+            return dict(message)
+        cut = message["content"]
+        for place in reversed(self._places(cut)):
+            cut = cut[: place + 1] + mark + cut[place + 1 :]
+        return {**message, "content": cut}
+
+
+def _without_calls(message: Mapping[str, Any]) -> dict[str, Any]:
+    """Write calls and their results as text, for a template that knows neither."""
+    if message["role"] == "tool":
+        return {"role": "user", "content": f"<tool_response>\n{message['content']}\n</tool_response>"}
+    if calls := message.get("tool_calls"):
+        written = "\n".join(
+            f"{OPEN}\n{json.dumps(_named(call['function']), ensure_ascii=False)}\n{CLOSE}" for call in calls
+        )
+        return {"role": "assistant", "content": f"{message['content']}\n{written}".lstrip()}
+    return dict(message)
+
+
+def _named(function: Mapping[str, Any]) -> dict[str, Any]:
+    return {"name": function["name"], "arguments": function["arguments"]}
+
+
+def _alternating(messages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Join what neighbours of one role say: many templates demand that the roles take turns."""
+    joined: list[dict[str, Any]] = []
+    for message in messages:
+        if joined and joined[-1]["role"] == message["role"]:
+            joined[-1] = {**joined[-1], "content": f"{joined[-1]['content']}\n{message['content']}"}
+        else:
+            joined.append(dict(message))
+    return joined
