@@ -2,10 +2,9 @@
 
 import importlib
 import json
-from collections.abc import Sequence
 from typing import Any
 
-from reference_server.chat.request import ChatRequest, Tool
+from reference_server.chat.request import ChatRequest, Tool, Tools
 from reference_server.engine.sampling import Grammar
 from reference_server.errors import RequestError
 from reference_server.json_schema import Schema, normal
@@ -20,33 +19,20 @@ def of(request: ChatRequest, trigger: int | None) -> Grammar | None:
 
     Raises RequestError for a schema that is broken or that cannot be enforced.
     """
-    tools, form = request.tools, request.format
-    if tools.active and tools.choice in ("required", "named"):
-        wanted = [tool for tool in tools.offered if tools.named in (None, tool.name)]
-        return Grammar(_calls(wanted, parallel=tools.parallel and not tools.named))
-    if tools.active and form:
-        message = "'response_format' together with 'tools' is not supported by this server."
-        raise RequestError(message, param="response_format", code="unsupported_parameter")
-    if form:
-        rules = _Rules()
-        rules.add("root", rules.schema("answer", form.schema, "response_format", strict=form.strict))
-        return Grammar(rules.text("response_format"))
-    if tools.active and trigger is not None:
-        return Grammar(_calls(tools.offered, parallel=tools.parallel), trigger)
-    return None
-
-
-def _calls(offered: Sequence[Tool], *, parallel: bool) -> str:
-    rules = _Rules()
-    for number, tool in enumerate(offered):
-        place = f"tools[{number}].function.parameters"
-        arguments = rules.schema(f"tool-{number}", tool.parameters, place, strict=tool.strict, lenient=not tool.strict)
-        name = json.dumps(json.dumps(tool.name))
-        rules.add(f"call-{number}", f'"{{\\"name\\": " {name} ", \\"arguments\\": " {arguments} "}}"')
-    names = " | ".join(f"call-{number}" for number in range(len(offered)))
-    rules.add("call", f'"<tool_call>" "\\n" ({names}) "\\n" "</tool_call>"')
-    rules.add("root", 'call ("\\n"? call)*' if parallel else "call")
-    return rules.text("tools")
+    tools, form, rules = request.tools, request.format, _Rules()
+    must_call = tools.active and tools.choice in ("required", "named")
+    if not (form or must_call):
+        if not tools.active or trigger is None:
+            return None
+        rules.calls("root", tools)
+        return Grammar(rules.text("tools"), trigger)
+    ways = []
+    if form and not must_call:
+        ways.append(rules.schema("answer", form.schema, "response_format", strict=form.strict))
+    if tools.active:
+        ways.append(rules.calls("calls", tools))
+    rules.add("root", " | ".join(ways))
+    return Grammar(rules.text("response_format" if form else "tools"))
 
 
 class _Rules:
@@ -78,6 +64,23 @@ class _Rules:
                 raise _refusal(place, "it cannot be made into a grammar") from error
         self._converter._rules = before
         return str(self._converter.visit(_ANY_OBJECT, f"{name}-any"))
+
+    def calls(self, name: str, tools: Tools) -> str:
+        """Add the rules of calls of the offered tools, and give the name of the first."""
+        names = []
+        for number, tool in enumerate(tools.offered):
+            if tools.named in (None, tool.name):
+                names.append(f"call-{number}")
+                self.add(names[-1], self._call(number, tool))
+        self.add("call", f'"<tool_call>" "\\n" ({" | ".join(names)}) "\\n" "</tool_call>"')
+        self.add(name, 'call ("\\n"? call)*' if tools.parallel and not tools.named else "call")
+        return name
+
+    def _call(self, number: int, tool: Tool) -> str:
+        place, lenient = f"tools[{number}].function.parameters", not tool.strict
+        arguments = self.schema(f"tool-{number}", tool.parameters, place, strict=tool.strict, lenient=lenient)
+        name = json.dumps(json.dumps(tool.name))
+        return f'"{{\\"name\\": " {name} ", \\"arguments\\": " {arguments} "}}"'
 
     def text(self, place: str) -> str:
         """Write all rules; no control characters in strings, which JSON forbids and the converter lets through."""

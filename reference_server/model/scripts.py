@@ -1,14 +1,18 @@
 """The scripts of the model as data: which word in a prompt calls for which reply.
 
 A reply is a row of tokens. A word (`str`) becomes one token, so every word of every reply must lead to one and the same
-next token; `in_bytes` gives the byte tokens of a text instead, so that its characters arrive in pieces. Where several
-triggers stand in a prompt, the later script wins; where none does, the first one speaks. To add a script, add a row.
+next token; only after FORK each script goes on in its own way. `in_bytes` gives the byte tokens of a text instead, so
+that its characters arrive in pieces. Where several triggers stand in a prompt, the later script wins; where none does,
+the first one speaks. To add a script, add a row.
 """
 
 from dataclasses import dataclass
 
 Piece = str | int
 """A word with a token of its own, or the value of a byte token."""
+
+FORK = "<tool_call>"
+"""The word after which the script is asked again; a script that has none goes on as the first that has one."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,13 @@ def in_bytes(text: str) -> tuple[int, ...]:
     return spelled
 
 
+def voice(name: str, syllable: str) -> Script:
+    """Say 64 words that no other script has, so that text of one stream in another is seen at once."""
+    return Script(
+        f"voice-{name}", (f"voice {name}",), tuple(f" {syllable}{number}"[not number :] for number in range(64))
+    )
+
+
 SCRIPTS = (
     Script(
         "hello",
@@ -40,25 +51,25 @@ SCRIPTS = (
     Script(
         "weather",
         ("weather", "Weather"),
-        ("<tool_call>", '\n{"name": "get_weather", ', '"arguments": ', '{"city": ', '"Paris"', "}}\n", "</tool_call>"),
+        (FORK, '\n{"name": "get_weather", ', '"arguments": ', '{"city": ', '"Paris"', "}}\n", "</tool_call>"),
         instead=("Without", " a tool", ", nobody", " can", " look", " outside."),
     ),
-    # The first of two calls has words of its own, as `<tool_call>` itself leads to the second.
     Script(
         "two-calls",
         ("cities", "Cities"),
         (
-            *('<tool_call>\n{"name": "get_weather", ', '"arguments": {', '"city": "Oslo"', "}}\n</tool_call>\n"),
-            *(
-                "<tool_call>",
-                '\n{"name": "get_weather", ',
-                '"arguments": ',
-                '{"city": ',
-                '"Paris"',
-                "}}\n",
-                "</tool_call>",
-            ),
+            *(FORK, '\n{"name": "get_weather", "arguments": {', '"city": "Oslo"'),
+            # The second mark is within a word: a fork would lead back to the first call.
+            *('}}\n</tool_call>\n<tool_call>\n{"name": "get_weather", ', '"arguments": ', '{"city": ', '"Paris"'),
+            *("}}\n", "</tool_call>"),
         ),
+        instead=("Oslo", " lies", " far", " from", " Paris", "."),
+    ),
+    Script(
+        "no-arguments",
+        ("clock", "Clock"),
+        (FORK, '\n{"name": "get_time", ', '"arguments": {}', "}\n</tool_call>"),
+        instead=("Nobody", " sees", " a clock", " here", "."),
     ),
     Script(
         "reasoning",
@@ -87,5 +98,13 @@ SCRIPTS = (
         ("We", " pass", " EN", "D", "ING", " and", " go", " on", " to", " STO", "PPING", ", then", " rest."),
     ),
     Script("empty", ("silence", "Silence"), ()),
+    *(
+        voice(*of)
+        for of in zip(
+            ("one", "two", "three", "four", "five", "six", "seven", "eight"),
+            ("ba", "de", "fi", "go", "hu", "ka", "le", "mi"),
+            strict=True,
+        )
+    ),
     Script("tool-result", ("<|tool|>",), ("It is", " sunny", " in", " the", " tool's", " answer", ", too.")),
 )

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-from reference_server.model.scripts import SCRIPTS, Piece, Script
+from reference_server.model.scripts import FORK, SCRIPTS, Piece, Script
 from reference_server.model.template import END, ROLES
 
 UNKNOWN, CONTROL, USER_DEFINED, BYTE = 2, 3, 4, 6
@@ -25,14 +25,24 @@ class Vocabulary:
     insteads: tuple[tuple[int, ...], ...]
 
     def steps(self) -> dict[int, int]:
-        """Tell for each token of a reply the one token that follows it."""
-        end = self.numbers[END]
+        """Tell for each token of a reply the one token that follows it, after FORK the first of several."""
+        end, fork = self.numbers[END], self.numbers.get(FORK)
         table: dict[int, int] = {}
         for reply in (*self.replies, *self.insteads):
             for here, following in pairwise((*reply, end)):
-                if table.setdefault(here, following) != following:
+                if table.setdefault(here, following) != following and here != fork:
                     raise ValueError(f"two scripts go on in different ways after {self.texts[here]!r}")
         return table
+
+    def forks(self) -> dict[int, int]:
+        """Tell for each script that has FORK, by its number, which token follows it there."""
+        fork = self.numbers.get(FORK)
+        return {
+            script: following
+            for script, reply in enumerate(self.replies)
+            for here, following in pairwise(reply)
+            if here == fork
+        }
 
 
 def vocabulary(scripts: Iterable[Script] = SCRIPTS) -> Vocabulary:

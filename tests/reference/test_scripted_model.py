@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from reference_server.model import cache
-from reference_server.model.scripts import SCRIPTS, Script, in_bytes
+from reference_server.model.scripts import FORK, SCRIPTS, Script, in_bytes
 from reference_server.model.vocabulary import vocabulary
 
 
@@ -17,6 +17,20 @@ def test_every_token_of_the_scripts_leads_to_one_next_token():
 def test_scripts_that_go_on_in_different_ways_are_refused():
     with pytest.raises(ValueError, match="different ways"):
         vocabulary([Script("a", ("x",), ("same", "one")), Script("b", ("y",), ("same", "other"))]).steps()
+
+
+def test_after_a_call_opens_each_script_goes_on_in_its_own_way():
+    words = vocabulary([Script("a", ("x",), (FORK, "one")), Script("b", ("y",), (FORK, "other"))])
+    assert words.steps()[words.numbers[FORK]] == words.numbers["one"]
+    assert words.forks() == {0: words.numbers["one"], 1: words.numbers["other"]}
+
+
+def test_the_eight_voices_have_no_word_in_common():
+    voices = [set(script.reply) for script in SCRIPTS if script.name.startswith("voice-")]
+    others = {word for script in SCRIPTS if not script.name.startswith("voice-") for word in script.reply}
+    assert len(voices) == 8
+    assert sum(map(len, voices)) == len(set().union(*voices)) == 8 * 64
+    assert not others & set().union(*voices)
 
 
 def test_scripts_have_names_and_triggers_of_their_own():

@@ -136,3 +136,50 @@ def test_a_conversation_goes_on_with_the_result_of_a_tool(ask):
     answer = ask(messages=[question, asked, result], tools=[WEATHER]).json()["choices"][0]
     assert answer["message"]["content"] == "It is sunny in the tool's answer, too."
     assert answer["finish_reason"] == "stop"
+
+
+@pytest.mark.parametrize("prompt", ["weather", "cities", "clock"])
+def test_no_markup_is_shown_to_who_offers_no_tools(ask, prompt):
+    message = ask(prompt).json()["choices"][0]["message"]
+    assert message["content"].endswith(".")
+    assert "tool" not in message["content"].replace("Without a tool", "")
+
+
+def test_of_two_calls_neither_is_of_a_tool_that_is_not_offered(ask):
+    calls = ask("cities", tools=[NOTHING]).json()["choices"][0]["message"]["tool_calls"]
+    assert {call["function"]["name"] for call in calls} == {"ping"}
+
+
+FORM = {
+    "type": "json_schema",
+    "json_schema": {
+        "name": "a",
+        "strict": True,
+        "schema": {
+            "type": "object",
+            "properties": {"a": {"type": "string"}},
+            "required": ["a"],
+            "additionalProperties": False,
+        },
+    },
+}
+
+
+def test_a_form_binds_the_text_and_leaves_calls_alone(ask, stream):
+    text = ask("hello", tools=[WEATHER], response_format=FORM).json()["choices"][0]
+    assert json.loads(text["message"]["content"]).keys() == {"a"}
+    assert text["finish_reason"] == "stop"
+    call = ask("weather", tools=[WEATHER], response_format=FORM).json()["choices"][0]
+    assert call["message"]["content"] is None
+    assert call["message"]["tool_calls"][0]["function"]["arguments"] == '{"city": "Paris"}'
+    assert calls_of(stream("weather", tools=[WEATHER], response_format=FORM)) == [["get_weather", '{"city": "Paris"}']]
+
+
+def test_where_a_call_is_required_the_form_of_a_text_does_not_matter(ask):
+    for choice in ("required", named(WEATHER)):
+        message = ask("hello", tools=[WEATHER], tool_choice=choice, response_format=FORM).json()["choices"][0][
+            "message"
+        ]
+        assert [call["function"]["name"] for call in message["tool_calls"]] == ["get_weather"]
+    barred = ask("weather", tools=[WEATHER], tool_choice="none", response_format=FORM).json()["choices"][0]["message"]
+    assert json.loads(barred["content"]).keys() == {"a"}
