@@ -22,6 +22,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from importlib import metadata
 from pathlib import Path
 
 from reference_server.engine.library import MissingExtraError
@@ -55,6 +56,8 @@ class Server:
     log: Path
     key: str = field(default="", repr=False)
     """What it asks for, empty where it lets everybody in."""
+    version: str = ""
+    """Of what serves, as far as that is known."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,8 @@ def launch(
             raise LaunchError(f"cannot start {name}: {error}") from error
         try:
             asked = key if name == "reference" else ""
-            yield Server(name, _wait(name, process, recipe.url, timeout), process.pid, log, asked)
+            url = _wait(name, process, recipe.url, timeout)
+            yield Server(name, url, process.pid, log, asked, _version(name, url))
         finally:
             process.stop()
 
@@ -190,10 +194,21 @@ def _wait(name: str, process: Process, url: str | None, timeout: float) -> str:
 
 def _answers(url: str) -> bool:
     """Tell whether the list of models is there; llama-server says 503 while it loads."""
+    return bool(_member(f"{url}/models", "data"))
+
+
+def _version(name: str, url: str) -> str:
+    if name == "llama-server":
+        return str(_member(f"{url.removesuffix('/v1')}/props", "build_info") or "")
+    return metadata.version("llama-cpp-python") if name == "llama-cpp-python" else ""
+
+
+def _member(url: str, name: str) -> object:
+    """Return a member of the JSON object at an address, None where there is none."""
     # Whatever proxy the environment names, a local server is reached directly.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(f"{url}/models", timeout=2) as reply:
-            return bool(json.load(reply).get("data"))
+        with opener.open(url, timeout=2) as reply:
+            return json.load(reply).get(name)
     except (OSError, ValueError, AttributeError):
-        return False
+        return None

@@ -44,6 +44,7 @@ class Run:
     report: Path | None = None
     trouble: str = ""
     started: str = ""
+    _version: str = ""
     _begun: float = 0.0
     _recorder: Recorder | None = None
     _probes: list[Probe] = field(default_factory=list)
@@ -171,6 +172,7 @@ class Run:
         except (LaunchError, MissingExtraError) as error:
             words = " ".join(str(error).split())
             raise pytest.UsageError(self.clean(f"--target={self.settings.launch}: {words}")) from None
+        self._version = server.version
         return self.settings.target(config, server.url, server.key)
 
     def _keep(self, found: Discovery) -> None:
@@ -192,7 +194,8 @@ class Run:
     def _target_facts(self) -> dict[str, Any]:
         assert self.target is not None
         facts = {"url": self.target.label, "model": self.target.model}
-        return facts | ({"name": self.settings.launch} if self.settings.launch else {})
+        launched = {"name": self.settings.launch, "version": self._version}
+        return facts | {name: value for name, value in launched.items() if value}
 
 
 RUN = pytest.StashKey[Run]()

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+from importlib import metadata
 from pathlib import Path
 
 import httpx
@@ -145,6 +146,7 @@ def test_a_target_is_started_and_stopped(engine_extra, model_cache, name, tmp_pa
     with launch(name, log_folder=tmp_path) as server:
         assert httpx.get(f"{server.url}/models", trust_env=False).json()["data"][0]["id"] == "scripted"
         assert not gone(server.pid)
+        assert server.version == (metadata.version("llama-cpp-python") if name == "llama-cpp-python" else "")
     assert gone(server.pid)
     assert (tmp_path / f"{name}.log").exists()
 
