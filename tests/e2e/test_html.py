@@ -13,19 +13,6 @@ from test_report_html import hostile_page
 from conformance.judge import Outcome
 from conformance.report import write
 
-CHROMIUM = Path("/usr/bin/chromium")
-playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install playwright")
-pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"needs a browser at {CHROMIUM}")
-OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with playwright.sync_playwright() as starter:
-        chromium = starter.chromium.launch(executable_path=str(CHROMIUM), args=OPTIONS)
-        yield chromium
-        chromium.close()
-
 
 @pytest.fixture
 def page(browser):

@@ -31,7 +31,15 @@ def install(npm, into):
         fresh.mkdir()
         for name in ("package.json", "package-lock.json"):
             shutil.copy(SOURCE / name, fresh)
-        command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1"]
+        command = [
+            npm,
+            "ci",
+            "--ignore-scripts",
+            "--no-audit",
+            "--no-fund",
+            "--fetch-retries=1",
+            "--fetch-retry-mintimeout=500",
+        ]
         done = subprocess.run(command, cwd=fresh, capture_output=True, text=True, timeout=300)
         if done.returncode and (reasons := [reason for reason in NO_NETWORK if reason in done.stderr]):
             pytest.skip(f"npm cannot reach its registry: {reasons[0]}")
