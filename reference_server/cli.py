@@ -48,7 +48,9 @@ def _add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     serve.add_argument("--model", type=Path, metavar="FILE.gguf", help="a model file instead of the scripted model")
     serve.add_argument("--parallel", type=_positive, default=4, help="texts at once (default: %(default)s)")
     serve.add_argument("--queue", type=_count, default=64, help="texts that may wait (default: %(default)s)")
-    serve.add_argument("--context", type=_positive, default=4096, help="tokens a text may have (default: %(default)s)")
+    serve.add_argument(
+        "--context", type=_positive, help="tokens a text may have (default: 4096, or what the model was trained for)"
+    )
     serve.add_argument(
         "--heartbeat",
         type=_above_zero,

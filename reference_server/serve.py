@@ -28,7 +28,7 @@ def serve(
     port: int,
     model: Path | None,
     parallel: int,
-    context: int,
+    context: int | None,
     queue: int,
     heartbeat: float,
     key_variable: str | None,

@@ -30,7 +30,8 @@ class Model:
         if not path.is_file():
             raise ModelError(f"no such model file: {path}")
         library.complaint()
-        self.weights = self.api.llama_model_load_from_file(os.fsencode(path), self.api.llama_model_default_params())
+        with library.failing_as(f"cannot load {path}"):
+            self.weights = self.api.llama_model_load_from_file(os.fsencode(path), self.api.llama_model_default_params())
         if not self.weights:
             raise ModelError(f"cannot load {path}: {library.complaint() or 'llama.cpp refuses it'}")
         try:
@@ -67,7 +68,8 @@ class Model:
         params.kv_unified = True  # else copying a prompt to the siblings of a sequence would move data
         params.n_batch = params.n_ubatch = batch
         params.n_threads = params.n_threads_batch = 1  # a second thread spins, and stalls on a busy machine
-        context = self.api.llama_init_from_model(self.weights, params)
+        with library.failing_as(f"cannot make room for {path}"):
+            context = self.api.llama_init_from_model(self.weights, params)
         if not context:
             raise ModelError(f"no room for {sequences} x {self.room} tokens of {path}: {library.complaint()}")
         if not self.api.llama_get_memory(context):
