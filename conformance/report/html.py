@@ -6,6 +6,7 @@ import base64
 import hashlib
 from collections.abc import Mapping, Sequence
 from functools import cache
+from html import escape as quote
 from importlib.resources import files
 from typing import Any
 
@@ -47,16 +48,21 @@ def render(document: Mapping[str, Any], transcripts: Sequence[Transcript]) -> st
 
 
 def wire(text: str) -> Markup:
-    """Return server text for the page: what was spelled out is told apart, and a line feed ends a line."""
+    """Return server text for an element: what was spelled out is told apart, and a line feed ends a line."""
     shown, at = [], 0
     for match in ESCAPED.finditer(text):
-        shown.append(escape(text[at : match.start()]))
+        shown.append(_escaped(text[at : match.start()]))
         shown.append(Markup("<i>{}</i>").format(match.group()[1:-1]))
         at = match.end()
         if match.group() == "<LF>" and at < len(text) and text[at : at + 4] != "<LF>":
             shown.append(Markup("\n"))
-    shown.append(escape(text[at:]))
+    shown.append(_escaped(text[at:]))
     return Markup("").join(shown)
+
+
+def _escaped(text: str) -> Markup:
+    """Escape for the text of an element, and for no attribute: of JSON a tenth would be the escapes of its quotes."""
+    return Markup(quote(text, quote=False))  # noqa: S704 - it is escaped
 
 
 def prose(text: str) -> Markup:
@@ -82,7 +88,7 @@ def _environment() -> Environment:
     environment = Environment(
         autoescape=True, loader=FunctionLoader(_asset), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"wire": wire, "prose": prose, "visible": visible, "size": size}
+    environment.filters |= {"wire": wire, "verbatim": _escaped, "prose": prose, "visible": visible, "size": size}
     return environment
 
 

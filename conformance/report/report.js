@@ -77,7 +77,11 @@
 
   filter.hidden = false;
   one(".keys").hidden = false;
-  for (const button of all(".copy")) button.hidden = false;
+  for (const command of all(".curl")) {
+    const button = Object.assign(document.createElement("button"), { type: "button", className: "copy" });
+    button.textContent = "copy";
+    command.append(button);
+  }
   filter.addEventListener("input", remember);
   filter.addEventListener("submit", (event) => event.preventDefault());
   addEventListener("hashchange", follow);

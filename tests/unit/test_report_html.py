@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from importlib.resources import files
 
 import pytest
 from test_report_document import FINDING, SILENT, STREAM, document, verdict
@@ -110,11 +111,11 @@ def test_the_page_loads_nothing():
 
 def test_a_finding_is_shown_with_its_bytes_and_a_way_to_repeat_it():
     shown = page(verdict(FINDING))
-    assert "<mark>&#34;a&#34;</mark>" in shown
+    assert '<mark>"a"</mark>' in shown
     assert "event 0, at 0.250 s, bytes 0-65, /id" in shown
     assert 'href="#t-001-short-answer-e0"' in shown
     assert 'id="t-001-short-answer-e0"' in shown
-    assert "curl -N &#39;http://127.0.0.1:8000/v1/chat/completions?api-version=...&#39;" in shown
+    assert "curl -N 'http://127.0.0.1:8000/v1/chat/completions?api-version=...'" in shown
     assert "user:pass" not in shown
 
 
@@ -185,6 +186,12 @@ def test_the_parts_of_a_bar_fill_it():
 
 def test_what_was_spelled_out_is_told_apart_and_lines_end_where_they_ended():
     assert str(wire("a<LF>b<CR><LF><LF>")) == "a<i>LF</i>\nb<i>CR</i><i>LF</i><i>LF</i>"
+
+
+def test_text_that_keeps_its_quotes_stands_in_no_attribute():
+    template = (files("conformance.report") / "report.html").read_text("utf-8")
+    assert "wire }}" in template
+    assert re.findall(r'="[^"]*\|(?:wire|verbatim)', template) == []
 
 
 def test_sizes_are_given_in_words():
