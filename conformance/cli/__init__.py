@@ -1,4 +1,4 @@
-"""The command line: `conformance lint | list | explain`."""
+"""The command line: `conformance lint | list | explain | report`."""
 
 from conformance.cli.commands import main
 

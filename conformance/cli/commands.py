@@ -36,6 +36,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
+    if options.command == "report":
+        from conformance.cli.report import show_report
+
+        return show_report(options.run, options.out, options.notes)
     from conformance.profile import ProfileError, load
 
     try:
@@ -74,6 +78,12 @@ def _parser() -> argparse.ArgumentParser:
     listing.add_argument("--format", choices=("text", "json", "markdown"), default="text")
     explain = commands.add_parser("explain", help="explain one requirement: why, says who, and a fault that breaks it")
     explain.add_argument("id", metavar="ID")
+    report = commands.add_parser("report", help="write the report of a run as a Markdown or HTML page")
+    report.add_argument("run", metavar="RUN", help="the folder of a report, or its report.json")
+    report.add_argument(
+        "-o", dest="out", metavar="FILE", required=True, help="PAGE.md or PAGE.html; - for Markdown here"
+    )
+    report.add_argument("--notes", metavar="FILE.toml", help="what was checked by hand, for the Markdown page")
     for command in (lint, listing, explain):
         command.add_argument("--profile", default="compat", metavar="NAME|FILE", help="(default: compat)")
     return parser
