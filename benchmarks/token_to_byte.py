@@ -22,7 +22,7 @@ import llama_cpp
 from serving import STREAMS, streams
 from uvicorn.protocols.http import h11_impl, httptools_impl
 
-from reference_server import serve
+from reference_server import cli, serve
 from reference_server.engine.candidates import Candidates
 from reference_server.engine.engine import Engine
 from reference_server.engine.events import Event, Finish, Token
@@ -114,7 +114,7 @@ def run_server(pipe: Connection, parallel: int, *, timed: bool) -> None:
 
     Generation.listen = noting  # type: ignore[method-assign]
     serve.announce = tell  # type: ignore[attr-defined]
-    serve.serve(host="127.0.0.1", port=0, model=None, parallel=parallel, context=4096, queue=64, key_variable=None)
+    cli.main(["serve", "--port", "0", "--parallel", str(parallel)])
 
 
 class Server:

@@ -1,6 +1,8 @@
 """From the logits of a row to a chosen token."""
 
+import ctypes
 import math
+from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -24,15 +26,19 @@ class Candidates:
         self._model, api = model, model.api
         self._ids, self._data = np.arange(model.n_vocab), np.empty(model.n_vocab, _CANDIDATE)
         self._array = api.llama_token_data_array(self._data.ctypes.data_as(api.llama_token_data_p))
+        self._row = ctypes.c_float * model.n_vocab
 
     def logits(self, row: int) -> Logits:
         """Give what the network said after a row of the last batch, not copied."""
         model = self._model
         pointer = model.api.llama_get_logits_ith(model.context, row)
-        return np.ctypeslib.as_array(pointer, (model.n_vocab,))
+        place = self._row.from_address(ctypes.addressof(pointer.contents))
+        return np.frombuffer(memoryview(place), np.float32)
 
     def choose(self, logits: Logits, samplers: Samplers) -> int | None:
         """Let the samplers choose, and tell them; None where they leave no candidate."""
+        if samplers.likeliest:
+            return _likeliest(logits, samplers.bias)
         api, array, data = self._model.api, self._array, self._data
         constraints, choice = samplers.chains
         data["id"], data["logit"] = self._ids, logits
@@ -59,6 +65,16 @@ class Candidates:
         return _finite(float(logits[token]) - norm), [
             Candidate(self._model.piece(other), _finite(float(logits[other]) - norm)) for other in top
         ]
+
+
+def _likeliest(logits: Logits, bias: Mapping[int, float]) -> int | None:
+    """Choose as llama.cpp's greedy sampler does, without the walk through C."""
+    if bias:
+        logits = logits.copy()
+        for token, value in bias.items():
+            logits[token] += value
+    token = int(logits.argmax())
+    return token if math.isfinite(logits[token]) else None
 
 
 def _finite(logprob: float) -> float:

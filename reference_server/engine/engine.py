@@ -4,6 +4,7 @@ Each round makes one batch from the last token of every running sequence and the
 chooses a token for each sequence and hands it to the listener of its job.
 """
 
+import functools
 import logging
 import queue
 import threading
@@ -37,6 +38,9 @@ class Engine:
         self._api = self.model.api
         self._batch = Batch(self._api, CHUNK + sequences)
         self._candidates = Candidates(self.model)
+        # A call of C costs more than it takes: at each one the threads may change places.
+        self._piece = functools.cache(self.model.piece)
+        self._ends = functools.cache(functools.partial(self._api.llama_vocab_is_eog, self.model.vocab))
         self._free = list(range(sequences))
         self._inbox: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._jobs: list[Job] = []  # of the decoding thread, oldest first
@@ -236,13 +240,13 @@ class Engine:
         token = self._candidates.choose(logits, sequence.samplers)
         if token is None:
             return "error"
-        if self._api.llama_vocab_is_eog(self.model.vocab, token):
+        if self._ends(token):
             return "stop"
         sequence.token = token
         sequence.produced += 1
         self._produced += 1
         logprob, top = (None, []) if job.top is None else self._candidates.logprobs(logits, token, job.top)
-        if self._tell(job, Token(sequence.index, self.model.piece(token), logprob, top)):
+        if self._tell(job, Token(sequence.index, self._piece(token), logprob, top)):
             return "stop"
         return "length" if sequence.produced >= job.limit else ""
 

@@ -40,6 +40,9 @@ class Samplers:
 
     def __init__(self, api: Any, vocab: Any, sampling: Sampling, *, index: int, limit: int) -> None:
         self._api = api
+        self.likeliest = sampling.temperature <= 0 and not (sampling.grammar or _penalises(sampling))
+        """Whether nothing but the bias stands between the logits and the choice of the greatest."""
+        self.bias = sampling.logit_bias
         self.chains = [api.llama_sampler_chain_init(api.llama_sampler_chain_default_params()) for _ in range(2)]
         steps = _constraints(api, vocab, sampling, limit), _choice(api, sampling, index)
         for chain, links in zip(self.chains, steps, strict=True):
@@ -65,11 +68,15 @@ def _constraints(api: Any, vocab: Any, sampling: Sampling, limit: int) -> Iterat
     if sampling.logit_bias:
         bias = (api.llama_logit_bias * len(sampling.logit_bias))(*sampling.logit_bias.items())
         yield api.llama_sampler_init_logit_bias(n_vocab, len(bias), bias)
-    if sampling.frequency_penalty or sampling.presence_penalty:
+    if _penalises(sampling):
         frequency, presence = sampling.frequency_penalty, sampling.presence_penalty
         yield api.llama_sampler_init_penalties(n_vocab, limit, 1.0, frequency, presence)
     if sampling.grammar:
         yield _grammar(api, vocab, sampling.grammar)
+
+
+def _penalises(sampling: Sampling) -> bool:
+    return bool(sampling.frequency_penalty or sampling.presence_penalty)
 
 
 def _choice(api: Any, sampling: Sampling, index: int) -> Iterator[Any]:
