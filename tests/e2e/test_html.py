@@ -135,3 +135,14 @@ def test_even_a_hostile_page_fits_a_narrow_screen(page, tmp_path):
     page.goto(file.as_uri())
     open_everything(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= 400
+
+
+def test_every_command_line_has_a_button_that_takes_all_of_it(page, report):
+    page.goto(report)
+    open_everything(page)
+    commands = page.locator(".curl")
+    assert commands.count() == page.locator(".curl > button.copy").count() > 0
+    commands.first.locator("button").click()
+    page.wait_for_function("document.querySelector('.copy').textContent !== 'copy'")
+    assert commands.first.locator("button").text_content() in ("copied", "selected")
+    assert page.noise == []
