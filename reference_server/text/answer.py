@@ -30,6 +30,7 @@ class Answer:
         self._one_call = one_call
         self._scores: deque[tuple[TokenScore, int]] = deque()  # with the place where each token ends
         self._received = self._released = 0  # bytes
+        self._kept = ""
 
     @property
     def stopped(self) -> bool:
@@ -51,7 +52,7 @@ class Answer:
             pieces += self._scored(self._calls.finish())
             if self._calls.begun and reason == "stop":
                 reason = "tool_calls"
-        return [*pieces, Finished(self._index, reason)]
+        return [*pieces, *self._rest(), Finished(self._index, reason)]
 
     def _pass(self, text: str) -> list[Piece]:
         return self._spoken(self._thoughts.feed(text))
@@ -63,13 +64,29 @@ class Answer:
         return self._scored(pieces)
 
     def _scored(self, pieces: list[Piece]) -> list[Piece]:
-        return [self._with_scores(piece) if isinstance(piece, Text) else piece for piece in pieces]
+        told: list[Piece] = []
+        for piece in pieces:
+            if isinstance(piece, Text):
+                told += self._with_scores(piece)
+            else:
+                told += [*self._rest(), piece]
+        return told
 
-    def _with_scores(self, piece: Text) -> Text:
+    def _with_scores(self, piece: Text) -> list[Piece]:
+        """Give a text with the tokens that are complete with it; the start of a token waits for its rest."""
+        self._kept += piece.text
         self._released += len(piece.text.encode())
         taken, scores = self._thoughts.taken, []
         while self._scores and self._scores[0][1] <= taken:
             self._scores.popleft()  # reasoning, which nobody asks the probabilities of
         while self._scores and self._scores[0][1] <= taken + self._released:
             scores.append(self._scores.popleft()[0])
-        return Text(piece.index, piece.text, tuple(scores))
+        if self._scores and not scores:
+            return []
+        text, self._kept = self._kept, ""
+        return [Text(self._index, text, tuple(scores))]
+
+    def _rest(self) -> list[Piece]:
+        """Give the text that waits for the rest of its token, which does not come."""
+        text, self._kept = self._kept, ""
+        return [Text(self._index, text, (self._scores.popleft()[0],))] if text else []

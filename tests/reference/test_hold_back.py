@@ -136,6 +136,22 @@ def test_an_answer_cut_within_a_character_ends_before_it():
 def test_scores_come_with_the_text_that_their_tokens_complete():
     answer = Answer(0, stops=["!!"])
     first, second, third = (TokenScore(data, -0.5) for data in (b"a\xc3", b"\xa9!", b"z"))
-    assert answer.feed(first.text, first) == [Text(0, "a")]
-    assert answer.feed(second.text, second) == [Text(0, "é", (first,))]
+    assert answer.feed(first.text, first) == []
+    assert answer.feed(second.text, second) == [Text(0, "aé", (first,))]
     assert answer.feed(third.text, third) == [Text(0, "!z", (second, third))]
+
+
+@pytest.mark.parametrize("reason", ["length", "stop"])
+def test_a_token_that_is_shown_in_part_brings_its_score(reason):
+    answer = Answer(0, stops=["END"])
+    cut = TokenScore(b"abEND" if reason == "stop" else "ab🦜".encode()[:-1], -0.5)
+    assert joined([*answer.feed(cut.text, cut), *answer.finish(reason)]) == [Text(0, "ab", (cut,)), Finished(0, reason)]
+
+
+def test_scores_stay_with_their_text_where_bytes_are_replaced():
+    answer = Answer(0, stops=["!!"])
+    tokens = [TokenScore(data, -0.5) for data in (b"\xc3", b" a", b"b!", b"\xffc", b"d")]
+    pieces = [piece for token in tokens for piece in answer.feed(token.text, token)]
+    assert "".join(piece.text for piece in pieces) == "\ufffd ab!\ufffdcd"
+    assert [score for piece in pieces for score in piece.scores] == tokens
+    assert all(piece.scores for piece in pieces)

@@ -9,11 +9,10 @@ import sys
 
 import pytest
 
-pytest.importorskip("gguf", reason="it belongs to the extra 'reference'")
+gguf = pytest.importorskip("gguf", reason="it belongs to the extra 'reference'")
 np = pytest.importorskip("numpy", reason="it belongs to the extra 'reference'")
-import gguf
 
-from reference_server.engine import room as rooms
+from reference_server.engine import room as rooms  # noqa: E402 - of the extra
 from reference_server.engine.model import Model, ModelError
 from reference_server.engine.room import room
 
@@ -73,7 +72,7 @@ def test_a_file_of_another_kind_is_refused(file, content):
 def test_a_file_cut_anywhere_is_refused(scripted, file):
     lengths = {4, 7, 8, 15, 16, 23, 24, 40, 1000, *range(5000, 60_000, 5000), len(scripted) // 2, len(scripted) - 1}
     for length in sorted(lengths):
-        with pytest.raises(ModelError, match="^cannot load "):
+        with pytest.raises(ModelError, match=r"^cannot load "):
             Model(file(scripted[:length]), sequences=1, context=None, batch=8)
 
 
