@@ -7,14 +7,13 @@ HELLO = [{"role": "user", "content": "Say hello."}]
 COUNT = "Please count to 50, separated by commas."
 NULLS = ["temperature", "top_p", "max_tokens", "max_completion_tokens", "n", "stop", "seed", "logit_bias", "stream"]
 NULLS += ["stream_options", "presence_penalty", "frequency_penalty", "logprobs", "top_logprobs"]
+# Neither metadata nor parallel_tool_calls: OpenAI takes the one with store alone, and the other with tools alone.
 BYSTANDERS = {
     "user": "user-1",
-    "metadata": {"purpose": "conformance"},
     "store": False,
     "service_tier": "auto",
     "safety_identifier": "user-1",
     "prompt_cache_key": "conformance",
-    "parallel_tool_calls": True,
 }
 SDK_HEADERS = (
     ("Accept", "application/json"),

@@ -176,7 +176,7 @@ def bystanders(answer: Bystanders) -> Findings:
 
 @fault("accepted-bystanders-500", golden="bystanders", trips={"accepted-bystanders"})
 def bystanders_failed(transcript: Transcript) -> Transcript:
-    """A request with metadata is answered by 500."""
+    """A request with a user and a key for the cache is answered by 500."""
     return refusal(transcript, 500)
 
 

@@ -45,7 +45,8 @@ class Allowed(Answer):
             return False
         body = body_of(request)
         named = cls(transcript).endpoint == "chat" and bool(body.get("messages")) and not wrong_in(transcript)
-        return named and cls._about(request, body) and not refused_clearly(transcript)
+        about = named and cls._about(request, body) and not _lacks_its_condition(body)
+        return about and not refused_clearly(transcript)
 
     @classmethod
     def _about(cls, request: Request, body: dict[str, Any]) -> bool:
@@ -195,6 +196,12 @@ class Optional(Allowed):
     @classmethod
     def _about(cls, request: Request, body: dict[str, Any]) -> bool:
         return _has(body, OPTIONAL)
+
+
+def _lacks_its_condition(body: dict[str, Any]) -> bool:
+    """Tell whether a parameter is there that OpenAI refuses without another one, which the schema does not say."""
+    unstored = body.get("metadata") is not None and body.get("store") is not True
+    return unstored or (body.get("parallel_tool_calls") is not None and not body.get("tools"))
 
 
 def _says_it_failed(transcript: Transcript) -> bool:

@@ -18,6 +18,26 @@ def on_choices(transcript: Transcript, edit: Callable[[dict[str, Any]], object])
     return edit_chunks(transcript, lambda chunks: [edit(choice) for chunk in chunks for choice in chunk["choices"]])
 
 
+@guard("metadata-refused-without-store", "bystanders")
+def metadata_without_store(transcript: Transcript) -> Transcript:
+    """Metadata are refused where the answer is not stored, in OpenAI's words."""
+    return _refused_with("metadata", {"purpose": "test"}, "only allowed when 'store' is enabled", transcript)
+
+
+@guard("parallel-refused-without-tools", "bystanders")
+def parallel_without_tools(transcript: Transcript) -> Transcript:
+    """A word on parallel calls is refused where there are no tools, in OpenAI's words."""
+    return _refused_with("parallel_tool_calls", True, "only allowed when 'tools' are specified", transcript)
+
+
+def _refused_with(name: str, value: Any, words: str, transcript: Transcript) -> Transcript:
+    request = replace(transcript.request, json=transcript.request.json | {name: value})
+    error = {"message": f"'{name}' is {words}.", "type": "invalid_request_error", "param": name, "code": None}
+    headers = tuple(pair for pair in transcript.headers if pair[0] != "content-length")
+    refused = replace(transcript, request=request, status=400, headers=headers)
+    return refused.with_body(json.dumps({"error": error}).encode())
+
+
 @guard("byte-by-byte", "chat-stream-unicode")
 def byte_by_byte(transcript: Transcript) -> Transcript:
     """Every byte comes in a packet of its own."""
