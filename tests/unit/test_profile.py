@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 import conformance.requirements  # noqa: F401 - fills the registry
+from conformance import goldens
+from conformance.judge import judge
 from conformance.profile import ProfileError, load, packaged
 from conformance.requirement import REGISTRY
 from conformance.warrant import Level
@@ -62,3 +64,11 @@ def test_a_file_that_is_no_profile_is_said_to_be_none(tmp_path: Path, text: str,
 def test_an_unknown_name_lists_the_known_ones() -> None:
     with pytest.raises(ProfileError, match=r"compat, .*strict"):
         load("nope")
+
+
+@pytest.mark.parametrize(("name", "outcome"), [("usage-a-choice", "waived"), ("usage-on-every-chunk", "violated")])
+def test_llama_cpp_is_forgiven_a_usage_for_each_choice_and_not_one_on_each_chunk(name: str, outcome: str) -> None:
+    fault = REGISTRY.faults[name]
+    spoilt = fault.apply(goldens.load(fault.golden))
+    [verdict] = judge([REGISTRY.requirements["usage-object-once"]], [spoilt], load("llama.cpp"))
+    assert verdict.outcome == outcome
