@@ -23,6 +23,8 @@ def show_report(source: str, out: str, notes: str | None) -> int:
     """Write a report as the Markdown or HTML page that the name of the file asks for; return the exit code."""
     try:
         document, transcripts = _read(Path(source))
+        if notes and out.endswith(".html"):
+            raise _UnusableError("notes are for the Markdown page")
         if out.endswith(".html"):
             text = html.render(document, list(transcripts.values()))
         else:

@@ -196,6 +196,8 @@ def test_the_command_reads_a_folder_or_its_report_and_writes_pages(tmp_path, cap
     assert capsys.readouterr().out == (tmp_path / "page.md").read_text("utf-8")
     assert main(["report", str(tmp_path / "run"), "-o", str(tmp_path / "page.html")]) == 0
     assert (tmp_path / "page.html").read_text("utf-8") == (tmp_path / "run" / "index.html").read_text("utf-8")
+    assert main(["report", str(tmp_path / "run"), "-o", str(tmp_path / "noted.html"), *notes]) == 2
+    assert "notes are for the Markdown page" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
