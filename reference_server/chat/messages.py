@@ -1,12 +1,14 @@
 """The messages of a request, checked and brought into the form that chat templates expect."""
 
 import json
+import re
 from typing import Any
 
 from reference_server.chat.checks import array, missing, obj, one_of, text, wrong_type, wrong_value
 from reference_server.chat.request import Message
 from reference_server.errors import RequestError
 
+_NAME = re.compile(r"[^\s<|\\/>]{1,64}\Z")
 _ROLES = ("developer", "system", "user", "assistant", "tool")
 
 
@@ -20,8 +22,7 @@ def _message(place: str, value: object) -> Message:
     if "role" not in message:
         raise missing(f"{place}.role")
     role = one_of(*_ROLES)(f"{place}.role", message["role"])
-    if message.get("name") is not None:
-        text(f"{place}.name", message["name"])
+    name = None if message.get("name") is None else _name(f"{place}.name", message["name"])
     if message.get("audio") is not None:
         raise _no_media(f"{place}.audio", "audio")
     calls = _calls(f"{place}.tool_calls", message.get("tool_calls")) if role == "assistant" else []
@@ -35,6 +36,8 @@ def _message(place: str, value: object) -> Message:
     # Templates know no developer; OpenAI itself treats the two alike.
     read: dict[str, Any] = {"role": "system" if role == "developer" else role}
     read["content"] = "" if content is None else _content(f"{place}.content", content)
+    if name is not None:
+        read["name"] = name
     if calls:
         read["tool_calls"] = calls
     if role == "tool":
@@ -42,6 +45,13 @@ def _message(place: str, value: object) -> Message:
             raise missing(f"{place}.tool_call_id")
         read["tool_call_id"] = text(f"{place}.tool_call_id", message["tool_call_id"])
     return read
+
+
+def _name(place: str, value: object) -> str:
+    """Accept a name, which templates write where no text of a client may stand."""
+    if not _NAME.match(name := text(place, value)):
+        raise wrong_value(place, "expected 1 to 64 characters, no white space and none of <|\\\\/>.")
+    return name
 
 
 def _content(place: str, value: object) -> str:

@@ -42,10 +42,29 @@ def logit_bias(place: str, value: object) -> dict[int, float]:
 
 
 def _metadata(place: str, value: object) -> dict[str, object]:
-    read = obj(place, value)
-    for key, word in read.items():
-        text(f"{place}.{key}", word)
-    return read
+    """Accept what a client notes for itself: up to 16 short texts by name."""
+    notes = obj(place, value)
+    if len(notes) > 16:
+        raise wrong_value(place, f"expected at most 16 pairs, but got {len(notes)}.", "object_above_max_properties")
+    for key, note in notes.items():
+        if len(key) > 64:
+            raise wrong_value(place, "expected keys of at most 64 characters.", "string_above_max_length")
+        if len(text(f"{place}.{key}", note)) > 512:
+            raise wrong_value(f"{place}.{key}", "expected at most 512 characters.", "string_above_max_length")
+    return notes
+
+
+def _store(place: str, value: object) -> bool:
+    if boolean(place, value):
+        raise unsupported(place, "This server stores no answers: 'store' can only be false.")
+    return False
+
+
+def _verbosity(place: str, value: object) -> str:
+    if (word := str(one_of("low", "medium", "high")(place, value))) != "medium":
+        message = f"Unsupported value: '{place}' does not support {word!r} with this model. Supported value: 'medium'."
+        raise RequestError(message, param=place, code="unsupported_value")
+    return word
 
 
 def _modalities(place: str, value: object) -> list[object]:
@@ -91,20 +110,22 @@ _TABLE: Mapping[str, Check] = {
     "tools": _tools_later,
     "tool_choice": _tools_later,
     "parallel_tool_calls": boolean,
-    # From here on: read, and without any meaning for a local model.
-    "user": text,
-    "metadata": _metadata,
-    "store": boolean,
+    "store": _store,
+    "verbosity": _verbosity,
+    "modalities": _modalities,
+    # The answer tells which tier served it.
     "service_tier": one_of("auto", "default", "flex", "scale", "priority"),
+    # From here on: hints, which change nothing in an answer of OpenAI's either.
+    "user": text,
+    "metadata": _metadata,  # OpenAI gives them back with stored answers alone
     "safety_identifier": text,
     "prompt_cache_key": text,
-    "prompt_cache_retention": text,
-    "reasoning_effort": text,
-    "verbosity": one_of("low", "medium", "high"),
-    "modalities": _modalities,
+    "prompt_cache_retention": one_of("in_memory", "in-memory", "24h"),
 }
 
-_UNSUPPORTED = frozenset({"audio", "functions", "function_call", "moderation", "prediction", "web_search_options"})
+_UNSUPPORTED = frozenset({
+    "audio", "functions", "function_call", "moderation", "prediction", "reasoning_effort", "web_search_options",
+})  # fmt: skip
 _REQUIRED = ("messages", "model")
 
 

@@ -33,7 +33,7 @@ def texts(place: str, value: object) -> tuple[Prompt, ...]:
         return (value,)
     if not isinstance(value, list):
         raise wrong_type(place, "a string or an array", value)
-    items = array(place, value, least=1, most=None if isinstance(value[:1], int) else MOST_PROMPTS + 2**20)
+    items = array(place, value, least=1)
     if isinstance(items[0], int) and not isinstance(items[0], bool):
         return (tokens(place, items),)
     if len(items) > MOST_PROMPTS:

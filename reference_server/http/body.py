@@ -17,8 +17,12 @@ _LONE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 async def read_json(scope: Scope, receive: Receive) -> object:
     """Read the body as strict JSON; raises RequestError with the reason where it is none."""
-    kind = dict(scope["headers"]).get(b"content-type", b"").decode("latin-1")
+    headers = dict(scope["headers"])
+    kind, coding = (headers.get(name, b"").decode("latin-1") for name in (b"content-type", b"content-encoding"))
     raw = await _read(receive)
+    if coding and coding.strip().lower() != "identity":
+        message = f"Unsupported content encoding {coding[:80]!r}: send the body as it is."
+        raise RequestError(message, code="unsupported_content_encoding", status=415)
     if kind and kind.partition(";")[0].strip().lower() != "application/json":
         message = f"Unsupported content type {kind[:80]!r}: expected 'application/json'."
         raise RequestError(message, code="unsupported_content_type")

@@ -5,9 +5,6 @@ import re
 
 import pytest
 
-from reference_server.completion.parameters import read
-from reference_server.errors import RequestError
-
 COUNT = "1, 2, 3"
 
 
@@ -109,49 +106,6 @@ def test_token_numbers_are_taken_and_shown_as_text(complete):
     assert choice["text"] == "hello"
     choices = complete([[264], [264, 264]], echo=True, max_tokens=0).json()["choices"]
     assert [choice["text"] for choice in choices] == ["hello", "hellohello"]
-
-
-@pytest.mark.parametrize(
-    ("parameters", "param"),
-    [
-        ({"suffix": "s"}, "suffix"),
-        ({"best_of": 2, "stream": True}, "best_of"),
-        ({"best_of": 2, "n": 2, "stream": True}, "best_of"),
-        ({"best_of": 2, "n": 3}, "best_of"),
-        ({"best_of": 2}, "best_of"),
-        ({"logprobs": 6}, "logprobs"),
-        ({"logprobs": True}, "logprobs"),
-        ({"max_tokens": -1}, "max_tokens"),
-        ({"stream_options": {"include_usage": True}}, "stream_options"),
-        ({"prompt": []}, "prompt"),
-        ({"prompt": [[]]}, "prompt[0]"),
-        ({"prompt": [1, "a"]}, "prompt[1]"),
-        ({"prompt": ["a", 1]}, "prompt[1]"),
-        ({"prompt": [True]}, "prompt[0]"),
-        ({"prompt": {}}, "prompt"),
-        ({"messages": []}, "messages"),
-    ],
-)
-def test_what_cannot_be_done_is_refused(parameters, param):
-    with pytest.raises(RequestError) as caught:
-        read({"model": "scripted", "prompt": "a"} | parameters)
-    assert (caught.value.status, caught.value.error.param) == (400, param)
-
-
-@pytest.mark.parametrize(
-    ("parameters", "status", "code"),
-    [
-        ({"model": "other"}, 404, "model_not_found"),
-        ({"n": 100}, 400, "integer_above_max_value"),
-        ({"prompt": ["a"] * 2000}, 400, "array_above_max_length"),
-        ({"prompt": [10**6]}, 400, None),
-        ({"prompt": "hello" * 9000}, 400, "context_length_exceeded"),
-        ({"prompt": [5] * 9000}, 400, "context_length_exceeded"),
-    ],
-)
-def test_the_server_refuses_what_it_has_no_room_for(complete, parameters, status, code):
-    reply = complete(**parameters)
-    assert (reply.status_code, reply.json()["error"]["code"]) == (status, code)
 
 
 def test_an_empty_prompt_and_null_parameters_are_answered(complete):

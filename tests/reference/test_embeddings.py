@@ -58,24 +58,3 @@ def test_many_may_ask_at_once(embed):
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda text: vectors(embed(text))[0], TEXTS * 8))
     assert found == [vectors(embed(text))[0] for text in TEXTS] * 8
-
-
-@pytest.mark.parametrize(
-    ("parameters", "status", "param"),
-    [
-        ({"input": ""}, 400, "input"),
-        ({"input": []}, 400, "input"),
-        ({"input": ["a", ""]}, 400, "input[1]"),
-        ({"input": None}, 400, "input"),
-        ({"input": [[]]}, 400, "input[0]"),
-        ({"input": "hello" * 5000}, 400, "input"),
-        ({"encoding_format": "hex"}, 400, "encoding_format"),
-        ({"dimensions": 0}, 400, "dimensions"),
-        ({"dimensions": 10**6}, 400, "dimensions"),
-        ({"model": "other"}, 404, None),
-        ({"stream": True}, 400, "stream"),
-    ],
-)
-def test_what_cannot_be_done_is_refused(embed, parameters, status, param):
-    reply = embed("a", **parameters)
-    assert (reply.status_code, reply.json()["error"]["param"]) == (status, param)

@@ -111,13 +111,24 @@ def test_any_schema_is_rewritten_or_refused(schema, strict):
     assert str(outcome) if isinstance(outcome, ValueError) else json.dumps(outcome)
 
 
-@given(changes=st.dictionaries(st.sampled_from(NAMES), VALUES, min_size=1, max_size=4))
+ENDPOINTS = {
+    "/chat/completions": ({"messages": MESSAGES, "max_tokens": 4}, NAMES),
+    "/completions": ({"prompt": "1, 2", "max_tokens": 4}, [*NAMES, "prompt", "echo", "best_of", "suffix"]),
+    "/embeddings": ({"input": "hello"}, ["model", "input", "encoding_format", "dimensions", "user", "foo"]),
+}
+
+
+@pytest.mark.parametrize("path", ENDPOINTS)
+@given(data=st.data())
 @settings(max_examples=60)
-def test_the_server_answers_or_refuses_and_goes_on(http, changes):
-    body = {"model": "scripted", "messages": MESSAGES, "max_tokens": 4} | changes
-    reply = http.post("/chat/completions", json=body) if _is_json(body) else None
-    if reply is not None:
+def test_the_server_answers_or_refuses_and_goes_on(http, path, data):
+    good, names = ENDPOINTS[path]
+    changes = data.draw(st.dictionaries(st.sampled_from(names), VALUES, min_size=1, max_size=4))
+    if _is_json(changes):
+        reply = http.post(path, json={"model": "scripted"} | good | changes)
         assert reply.status_code in (200, 400, 404)
+        if reply.status_code != 200:
+            assert reply.json()["error"]["message"]
 
 
 @given(schema=st.dictionaries(WORDS, VALUES, max_size=4), strict=st.booleans())
