@@ -22,7 +22,8 @@ def launch(name, *, command=None, key=""):
     if name == "broken":
         raise LaunchError("no such server; known are reference and others")
     try:
-        yield types.SimpleNamespace(url=os.environ["STAND_IN_URL"], pid=0, log="", key=key if name == "locked" else "")
+        asked = key if name == "locked" else ""
+        yield types.SimpleNamespace(url=os.environ["STAND_IN_URL"], pid=0, log="", version="7", key=asked)
     finally:
         open("stopped", "w").close()
 """
@@ -216,6 +217,7 @@ def test_a_target_by_name_is_started_and_stopped(project, name):
         else:
             result = project.pytest(*args, code=0, **environment)
             assert f"conformance: fine at {server.url}" in result.output
+            assert result.report["target"] == {"url": server.url, "model": "tiny", "name": "fine", "version": "7"}
             assert (project.folder / "stopped").exists()
 
 
