@@ -13,6 +13,15 @@ import pytest
 from reference_server.launchers import launch
 
 
+@pytest.fixture(scope="session", autouse=True)
+def without_proxy():
+    """Whatever proxy the environment names, clients reach a server on this machine directly."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("NO_PROXY", "no_proxy"):
+            patch.setenv(name, "127.0.0.1", prepend=",")
+        yield
+
+
 @pytest.fixture(scope="session")
 def model_cache(tmp_path_factory):
     """An empty cache folder: the scripted model is built for these tests."""

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+pytest.importorskip("starlette", reason="it belongs to the extra 'reference'")
+
 from reference_server.http.body import LIMIT
 
 FOLDER = Path(__file__).parent / "javascript"

@@ -70,7 +70,7 @@ def start(script, server):
     @contextlib.contextmanager
     def run(case, url=server.url):
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        environment = {**os.environ, "BASE_URL": url, "no_proxy": "127.0.0.1"}
+        environment = {**os.environ, "BASE_URL": url}
         with subprocess.Popen(["node", script, case], env=environment, encoding="utf-8", **pipes) as node:
             try:
                 yield node
