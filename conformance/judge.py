@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -99,16 +100,10 @@ class _Bench:
 
     def _verdict(self, requirement: Requirement) -> Verdict:
         level, count = self.profile.level(requirement), 0
-        findings: list[Finding] = []
-        found_in: dict[int, int] = {}
         try:
             subjects = self._subjects(requirement.subject)
             count = _count(requirement.subject, subjects)
-            for subject in subjects:
-                for place, expected, actual in requirement.check(subject):
-                    found_in[id(place.transcript)] = number = found_in.get(id(place.transcript), 0) + 1
-                    if number <= MAX_FINDINGS:
-                        findings.append(_finding(requirement, level, place.transcript, place.where, expected, actual))
+            findings = _findings(requirement, level, subjects)
         except Exception as error:  # noqa: BLE001 - whatever the wire did to us is our fault, and is said to be
             return Verdict(requirement, level, Outcome.BROKEN, count, (), f"{type(error).__name__}: {error}")
         if findings:
@@ -135,6 +130,17 @@ def _count(quantifier: Quantifier, subjects: list[Any]) -> int:
     if isinstance(quantifier, Instances):
         return sum(visited.count for visited in subjects)
     return len(subjects)
+
+
+def _findings(requirement: Requirement, level: Level, subjects: list[Any]) -> list[Finding]:
+    """Return what does not hold, of each transcript no more than says something new."""
+    findings, found_in = list[Finding](), Counter[int]()
+    for subject in subjects:
+        for place, expected, actual in requirement.check(subject):
+            found_in[id(place.transcript)] += 1
+            if found_in[id(place.transcript)] <= MAX_FINDINGS:
+                findings.append(_finding(requirement, level, place.transcript, place.where, expected, actual))
+    return findings
 
 
 def _blame(requirement: Requirement, level: Level, count: int, findings: list[Finding], profile: Profile) -> Verdict:
