@@ -61,12 +61,17 @@ class ToolCalls:
                 return self._tail()
 
     def _outside(self) -> list[Piece]:
-        prose, mark, rest = self._buffer.partition(OPEN)
-        if mark:
-            self._phase, self._buffer = _Phase.HEAD, rest
+        found = [(place, mark) for mark in (OPEN, CLOSE) if (place := self._buffer.find(mark)) >= 0]
+        if found:
+            place, mark = min(found)
+            prose, self._buffer = self._buffer[:place], self._buffer[place + len(mark) :]
+            if mark is CLOSE:  # nothing was open: it is dropped
+                return self._prose(prose)
+            self._phase = _Phase.HEAD
             return self._prose(prose.rstrip())
         # White space may lead to a call, which swallows it; the start of a mark may become one.
-        held = overlap(prose, OPEN)
+        prose = self._buffer
+        held = max(overlap(prose, OPEN), overlap(prose, CLOSE))
         kept = len(prose[: len(prose) - held].rstrip())
         self._buffer = prose[kept:]
         return self._prose(prose[:kept])

@@ -104,6 +104,7 @@ def joined(pieces):
         ("<tool_call>nonsense</tool_call>", [Text(0, "<tool_call>nonsense</tool_call>")]),
         ('<tool_call>{"name": "go", "arguments": {"a": [1', [CallStart(0, 0, "go"), CallArguments(0, 0, '{"a": [1')]),
         ('<tool_call>{"name": "g', []),
+        ("an end </tool_call>of nothing </tool_", [Text(0, "an end of nothing </tool_")]),
     ],
 )
 def test_tool_calls_are_told_from_prose_however_the_text_is_split(text, expected):

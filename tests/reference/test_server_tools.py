@@ -166,20 +166,24 @@ FORM = {
 
 
 def test_a_form_binds_the_text_and_leaves_calls_alone(ask, stream):
-    text = ask("hello", tools=[WEATHER], response_format=FORM).json()["choices"][0]
+    text = ask("hello", tools=[WEATHER], response_format=FORM, temperature=0).json()["choices"][0]
     assert json.loads(text["message"]["content"]).keys() == {"a"}
     assert text["finish_reason"] == "stop"
-    call = ask("weather", tools=[WEATHER], response_format=FORM).json()["choices"][0]
+    call = ask("weather", tools=[WEATHER], response_format=FORM, temperature=0).json()["choices"][0]
     assert call["message"]["content"] is None
     assert call["message"]["tool_calls"][0]["function"]["arguments"] == '{"city": "Paris"}'
-    assert calls_of(stream("weather", tools=[WEATHER], response_format=FORM)) == [["get_weather", '{"city": "Paris"}']]
+    assert calls_of(stream("weather", tools=[WEATHER], response_format=FORM, temperature=0)) == [
+        ["get_weather", '{"city": "Paris"}']
+    ]
 
 
 def test_where_a_call_is_required_the_form_of_a_text_does_not_matter(ask):
     for choice in ("required", named(WEATHER)):
-        message = ask("hello", tools=[WEATHER], tool_choice=choice, response_format=FORM).json()["choices"][0][
-            "message"
-        ]
+        message = ask("hello", tools=[WEATHER], tool_choice=choice, response_format=FORM, temperature=0).json()[
+            "choices"
+        ][0]["message"]
         assert [call["function"]["name"] for call in message["tool_calls"]] == ["get_weather"]
-    barred = ask("weather", tools=[WEATHER], tool_choice="none", response_format=FORM).json()["choices"][0]["message"]
+    barred = ask("weather", tools=[WEATHER], tool_choice="none", response_format=FORM, temperature=0).json()["choices"][
+        0
+    ]["message"]
     assert json.loads(barred["content"]).keys() == {"a"}
