@@ -38,8 +38,6 @@ class Engine:
         self._api = self.model.api
         self._batch = Batch(self._api, CHUNK + sequences)
         self._candidates = Candidates(self.model)
-        # A call of C costs more than it takes: at each one the threads may change places.
-        self._piece = functools.cache(self.model.piece)
         self._ends = functools.cache(functools.partial(self._api.llama_vocab_is_eog, self.model.vocab))
         self._free = list(range(sequences))
         self._inbox: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
@@ -246,7 +244,7 @@ class Engine:
         sequence.produced += 1
         self._produced += 1
         logprob, top = (None, []) if job.top is None else self._candidates.logprobs(logits, token, job.top)
-        if self._tell(job, Token(sequence.index, self._piece(token), logprob, top)):
+        if self._tell(job, Token(sequence.index, self.model.piece(token), logprob, top)):
             return "stop"
         return "length" if sequence.produced >= job.limit else ""
 

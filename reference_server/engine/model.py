@@ -44,7 +44,7 @@ class Model:
         self.n_vocab: int = self.api.llama_vocab_n_tokens(self.vocab)
         self.memory = self.api.llama_get_memory(self.context)
         self._starts = bool(self.api.llama_vocab_get_add_bos(self.vocab))
-        self._shown = {token: word.encode() for word in SHOWN if (token := self.token(word)) is not None}
+        self._pieces = {token: word.encode() for word in SHOWN if (token := self.token(word)) is not None}
 
     def _room(self, path: Path, sequences: int, context: int | None) -> int:
         api, weights = self.api, self.weights
@@ -102,10 +102,11 @@ class Model:
 
     def piece(self, token: int) -> bytes:
         """Give the bytes of a token; control tokens have none."""
-        if token in self._shown:
-            return self._shown[token]
-        size = self.api.llama_token_to_piece(self.vocab, token, self._buffer, len(self._buffer), 0, False)
-        return self._buffer.raw[: max(size, 0)]
+        piece = self._pieces.get(token)
+        if piece is None:
+            size = self.api.llama_token_to_piece(self.vocab, token, self._buffer, len(self._buffer), 0, False)
+            piece = self._pieces[token] = self._buffer.raw[: max(size, 0)]
+        return piece
 
     def text(self, tokens: Iterable[int]) -> str:
         """Give the text of some tokens, from any thread; what is no character becomes U+FFFD."""
