@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -16,7 +17,9 @@ HOME = Path(os.environ.get("CONFORMANCE_CACHE") or Path.home() / ".cache" / "ope
 """Where the client is kept. Read here, as the fixture `model_cache` changes the variable for a while."""
 
 OLDEST = 20
-NO_NETWORK = ("ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ECONNRESET", "ETIMEDOUT", "ENETUNREACH", "ERR_SOCKET_TIMEOUT")
+UNREACHABLE = re.compile(
+    r"ENOTFOUND|EAI_AGAIN|ECONN\w+|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH|ERR_SOCKET_TIMEOUT|\w*CERT_\w+|\bE[45]\d\d\b"
+)
 HELLO = "Hello! I am a reference model compiled by hand."
 EMOJI = "Grüße, 世界 🌍 ñandú مرحبا 👩‍👩‍👧 and in pieces: é / 語 // 🦜 fin."
 WHOLE = 4 * 1001
@@ -31,18 +34,11 @@ def install(npm, into):
         fresh.mkdir()
         for name in ("package.json", "package-lock.json"):
             shutil.copy(SOURCE / name, fresh)
-        command = [
-            npm,
-            "ci",
-            "--ignore-scripts",
-            "--no-audit",
-            "--no-fund",
-            "--fetch-retries=1",
-            "--fetch-retry-mintimeout=500",
-        ]
+        patience = ["--fetch-retries=1", "--fetch-retry-mintimeout=500", "--fetch-timeout=60000"]
+        command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", *patience]
         done = subprocess.run(command, cwd=fresh, capture_output=True, text=True, timeout=300)
-        if done.returncode and (reasons := [reason for reason in NO_NETWORK if reason in done.stderr]):
-            pytest.skip(f"npm cannot reach its registry: {reasons[0]}")
+        if done.returncode and (reason := UNREACHABLE.search(done.stderr)):
+            pytest.skip(f"npm cannot get the client from its registry: {reason[0]}")
         assert done.returncode == 0, done.stderr
         with contextlib.suppress(OSError):  # somebody was faster
             fresh.rename(into)
