@@ -203,3 +203,13 @@ def nullable_details(transcript: Transcript) -> Transcript:
         -1,
         lambda c: c["usage"].update(prompt_tokens_details=details, completion_tokens_details=None),
     )
+
+
+@guard("empty-stop-of-a-thinker", "stop-empty-text")
+def thoughts_alone(transcript: Transcript) -> Transcript:
+    """All that the model says to a request with an empty stop is reasoning."""
+
+    def thinks(body: dict[str, Any]) -> None:
+        body["choices"][0]["message"].update(content="", reasoning_content="The user greets me.")
+
+    return edit_json(transcript, thinks)
