@@ -33,7 +33,7 @@ class Prompt:
     """What the model reads."""
 
     pieces: tuple[str, ...]
-    """To be turned into tokens each for itself."""
+    """To be turned into tokens each for itself; some vocabularies put a blank before each."""
     thinking: bool
     """The template has opened the reasoning already."""
 
