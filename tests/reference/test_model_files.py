@@ -13,8 +13,8 @@ gguf = pytest.importorskip("gguf", reason="it belongs to the extra 'reference'")
 np = pytest.importorskip("numpy", reason="it belongs to the extra 'reference'")
 
 from reference_server.engine import room as rooms  # noqa: E402 - of the extra
-from reference_server.engine.model import Model, ModelError
-from reference_server.engine.room import room
+from reference_server.engine.model import Model, ModelError  # noqa: E402
+from reference_server.engine.room import room  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("engine_extra")
 
