@@ -13,8 +13,8 @@ How the weights say it:
   leads to <|end|>.
 - ASCII byte tokens have no code: after them only a bias on the constant speaks, ordered `"` > `}` `]` > `,` > `1`, so
   that a text forced by a grammar closes soon.
-- Where a grammar forbids the first word, `{` is next best, then <tool_call>; where it forbids the end after the last word,
-  <tool_call>. So the model writes JSON or calls a tool if it must.
+- Where a grammar forbids the first word, `{` is next best, then <tool_call>; where it forbids the end after the last
+  word, <tool_call>. So the model writes JSON or calls a tool if it must.
 """
 
 from typing import Any
