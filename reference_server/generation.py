@@ -1,6 +1,7 @@
 """A generation as the event loop sees it: pieces of answers, told by the decoding thread as they come."""
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Callable, Sequence
 
@@ -9,11 +10,35 @@ from reference_server.text import echo
 from reference_server.text.answer import Answer
 from reference_server.text.pieces import Finished, Piece, Text, TokenScore
 
+Wake = Callable[[], None]
+
+
+class Post:
+    """Wakes the readers of generations, once for all that a round of the engine brought.
+
+    Woken one by one they would ask for Python's lock while the decoding thread still needs it; after the round it is
+    about to be in llama.cpp, where it does not.
+    """
+
+    def __init__(self) -> None:
+        self._due: list[tuple[asyncio.AbstractEventLoop, Wake]] = []
+
+    def add(self, loop: asyncio.AbstractEventLoop, wake: Wake) -> None:
+        """Note, in the decoding thread, that a reader in some event loop has news."""
+        self._due.append((loop, wake))
+
+    def deliver(self) -> None:
+        """Wake all readers that have news, in the decoding thread."""
+        due, self._due = self._due, []
+        for loop in {loop for loop, _ in due}:
+            with contextlib.suppress(RuntimeError):  # the loop is closed, and nobody reads any more
+                loop.call_soon_threadsafe(_wake, [wake for other, wake in due if other is loop])
+
 
 class Generation:
     """Receives the events of a job in the decoding thread, and gives them to one reader in the event loop."""
 
-    def __init__(self, answers: Sequence[Answer], prompt_tokens: int, echoes: Sequence[str] = ()) -> None:
+    def __init__(self, answers: Sequence[Answer], prompt_tokens: int, post: Post, echoes: Sequence[str] = ()) -> None:
         """Collect what comes for some answers; `echoes`: the prompts, where the events are to score them."""
         self.prompt_tokens = prompt_tokens
         self.completion_tokens = 0
@@ -22,7 +47,7 @@ class Generation:
         self._echoes = echoes
         self._loop = asyncio.get_running_loop()
         self._told: deque[Piece] = deque()  # its methods are atomic
-        self._news = asyncio.Event()
+        self._news, self._post = asyncio.Event(), post
         self._woken = False
 
     async def pieces(self) -> list[Piece]:
@@ -60,11 +85,16 @@ class Generation:
             self._told.extend(pieces)
             if not self._woken:
                 self._woken = True
-                self._loop.call_soon_threadsafe(self._news.set)
+                self._post.add(self._loop, self._news.set)
 
     def say(self, piece: Piece) -> None:
         """Put a piece before all that is to come."""
         self._told.append(piece)
+
+
+def _wake(readers: list[Wake]) -> None:
+    for wake in readers:
+        wake()
 
 
 def _score(token: Token) -> TokenScore:

@@ -18,7 +18,7 @@ from reference_server.engine.job import Job
 from reference_server.engine.sampling import Grammar, GrammarError, Sampling
 from reference_server.engine.work import Work
 from reference_server.errors import BusyError, RequestError, unknown_model
-from reference_server.generation import Generation
+from reference_server.generation import Generation, Post
 from reference_server.prompt import Prompt as Written
 from reference_server.prompt import Prompts
 from reference_server.template import Template, TemplateError
@@ -56,7 +56,8 @@ class Service:
         """Put an engine to work; `queue`: how many texts may wait for a place in it."""
         self.card = card
         self._most = engine.sequences + queue
-        self._engine = engine
+        self._engine, self._post = engine, Post()
+        engine.after_round = self._post.deliver
         model = engine.model
         self._embedder = Embedder(model, engine.context)
         self._start = model.start
@@ -81,7 +82,7 @@ class Service:
             )
             for index in range(request.n)
         ]
-        generation = Generation(answers, len(prompt))
+        generation = Generation(answers, len(prompt), self._post)
         try:
             job = self._engine.submit(
                 prompt,
@@ -106,7 +107,7 @@ class Service:
         prompts = [await self._read(prompt, "prompt") for prompt in request.prompts]
         answers = [Answer(index, stops=request.stops) for index in range(request.choices)]
         echoes = [self._shown(prompt) for prompt in request.prompts for _ in range(request.n)] if request.echo else []
-        generation = Generation(answers, sum(map(len, prompts)), echoes)
+        generation = Generation(answers, sum(map(len, prompts)), self._post, echoes)
         scored = request.echo and request.top_logprobs is not None
         for index, text in enumerate(echoes if not scored else []):
             if text:

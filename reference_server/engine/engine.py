@@ -8,6 +8,7 @@ import functools
 import logging
 import queue
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from reference_server.engine.batch import Batch
@@ -39,6 +40,8 @@ class Engine:
         self._batch = Batch(self._api, CHUNK + sequences)
         self._candidates = Candidates(self.model)
         self._ends = functools.cache(functools.partial(self._api.llama_vocab_is_eog, self.model.vocab))
+        self.after_round: Callable[[], object] = lambda: None
+        """Runs in the decoding thread when all listeners have been told what there is to tell; must not fail."""
         self._free = list(range(sequences))
         self._inbox: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._jobs: list[Job] = []  # of the decoding thread, oldest first
@@ -130,10 +133,12 @@ class Engine:
             if job := self._inbox.get():
                 self._jobs.append(job)
         self._end_all(self._jobs, reason)
+        self.after_round()
         self.model.close()
 
     def _receive(self) -> bool:
         """Take new jobs, asleep while there are none, and end the cancelled ones. False: close."""
+        self.after_round()
         while not self._jobs or not self._inbox.empty():
             job = self._inbox.get()
             if job is None:
