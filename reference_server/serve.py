@@ -11,6 +11,7 @@ from typing import NoReturn
 import uvicorn
 
 from reference_server.http.app import application
+from reference_server.http.malformed import Http
 from reference_server.listening import announce, bind
 from reference_server.service import Service, open_service
 
@@ -41,6 +42,7 @@ def serve(
     service = open_service(model, parallel=parallel, context=context, queue=queue)
     config = uvicorn.Config(
         application(service, key, heartbeat=heartbeat),
+        http=Http,
         lifespan="off",
         log_level="warning",
         access_log=False,

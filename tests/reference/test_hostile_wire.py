@@ -1,5 +1,7 @@
 """Bytes that are no HTTP, or come too slowly: the server says so or waits, and serves the next one."""
 
+import contextlib
+import json
 import socket
 from urllib.parse import urlsplit
 
@@ -48,10 +50,19 @@ def answer(connection):
     ],
 )
 def test_what_is_no_http_is_refused_or_hung_up_on(wire, sent):
-    wire.sendall(sent)
-    wire.shutdown(socket.SHUT_WR)
+    with contextlib.suppress(ConnectionError):
+        wire.sendall(sent)
+        wire.shutdown(socket.SHUT_WR)
     line = answer(wire)
     assert not line or line.split()[1] in ("400", "404", "405", "413", "414", "431"), line
+
+
+def test_what_is_no_http_is_refused_by_json(wire):
+    wire.sendall(b"hello\r\n\r\n")
+    with wire.makefile("rb") as reader:
+        head, _, body = reader.read().partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\n")
+    assert json.loads(body)["error"].keys() == {"message", "type", "param", "code"}
 
 
 @pytest.mark.parametrize("sent", [b"", HEAD, HEAD + b"content-length: 999\r\n\r\n" + GOOD[:20]])
