@@ -26,7 +26,7 @@ from reference_server import cli, serve
 from reference_server.engine.candidates import Candidates
 from reference_server.engine.engine import Engine
 from reference_server.engine.events import Event, Finish, Token
-from reference_server.generation import Generation
+from reference_server.generation import Generation, Post
 from reference_server.http.chunks import Chunks
 from reference_server.text.answer import Answer
 
@@ -81,6 +81,7 @@ class Parts:
         self.watch(DECODING, "choosing the token", Candidates, "choose")
         self.watch(DECODING, "text of the answer", Answer, "feed")
         self.watch(DECODING, "handing it over", Generation, "listen")
+        self.watch(DECODING, "waking the event loop", Post, "deliver")
         self.watch(DECODING, "the rest of a round", Engine, "_run")
         self.watch(DECODING, "the rest of a round", Engine, "_plan")
         self.watch(LOOP, "events as JSON", Chunks, "events", generator=True)
@@ -160,7 +161,7 @@ def print_delays(options: argparse.Namespace) -> None:
             for handed, came in zip(*stamps, strict=True)
         ]
         cuts = statistics.quantiles(delays, n=100)
-        print(f"{count} streams: median {cuts[49]:.2f} ms, 95 of 100 {cuts[94]:.2f} ms, longest {max(delays):.1f} ms")
+        print(f"{count} at once: median {cuts[49]:.2f} ms, 95 of 100 {cuts[94]:.2f} ms, longest {max(delays):.1f} ms")
 
 
 def print_parts(options: argparse.Namespace) -> None:
@@ -172,9 +173,7 @@ def print_parts(options: argparse.Namespace) -> None:
             seconds = time.perf_counter() - started
             took, decoding, loop = server.pipe.recv()
             total = sum(len(handed) for handed, _ in answers)
-            print(
-                f"\n{count} streams, {seconds / total * 1e6:.0f} us a token, parts timed{'wall':>21}{'processor':>14}"
-            )
+            print(f"\n{count} at once, {seconds / total * 1e6:.0f} us a token{'wall clock':>32}{'processor':>13}")
             for thread, used in ((DECODING, decoding), (LOOP, loop)):
                 rows = {part: times for (of, part), times in took.items() if of == thread}
                 for part, (wall, cpu) in sorted(rows.items(), key=lambda row: -row[1][1]):
