@@ -9,6 +9,7 @@ from reference_server.engine.events import Event, Finish, Scored, Token
 from reference_server.text import echo
 from reference_server.text.answer import Answer
 from reference_server.text.pieces import Finished, Piece, Text, TokenScore
+from reference_server.usage import Usage
 
 Wake = Callable[[], None]
 
@@ -40,8 +41,7 @@ class Generation:
 
     def __init__(self, answers: Sequence[Answer], prompt_tokens: int, post: Post, echoes: Sequence[str] = ()) -> None:
         """Collect what comes for some answers; `echoes`: the prompts, where the events are to score them."""
-        self.prompt_tokens = prompt_tokens
-        self.completion_tokens = 0
+        self.usage = Usage(prompt_tokens)
         self.cancel: Callable[[], None] = lambda: None
         self._answers, self._open = answers, len(answers)
         self._echoes = echoes
@@ -74,8 +74,10 @@ class Generation:
             self._tell([Text(event.sequence, text, echo.scores(text, [_score(token) for token in event.tokens]))])
             return False
         if isinstance(event, Finish):
-            self.completion_tokens += event.produced
-            self._tell(answer.finish(event.reason))
+            self.usage.completion += event.produced
+            pieces = answer.finish(event.reason)
+            self.usage.reasoning += answer.reasoning_tokens
+            self._tell(pieces)
             return False
         self._tell(answer.feed(event.text, None if event.logprob is None else _score(event)))
         return answer.stopped

@@ -8,6 +8,7 @@ from reference_server.chat.request import ChatRequest
 from reference_server.http import wire
 from reference_server.http.outcome import reason
 from reference_server.text.pieces import CallArguments, CallStart, Finished, Piece, Reasoning, Text
+from reference_server.usage import Usage
 
 
 class Chunks:
@@ -38,11 +39,11 @@ class Chunks:
                     yield from self._open_for_text(index)
                     yield self._choice(index, {}, finish=ending)
 
-    def end(self, prompt_tokens: int, completion_tokens: int) -> bytes:
+    def end(self, usage: Usage) -> bytes:
         """Give the last events of the stream."""
         if not self._request.include_usage:
             return wire.DONE
-        return self._event([], wire.usage(prompt_tokens, completion_tokens)) + wire.DONE
+        return self._event([], wire.usage(usage)) + wire.DONE
 
     def _open_for_text(self, index: int) -> Iterator[bytes]:
         # A choice that may be a tool call waits for its own first piece, as that decides how it opens.

@@ -16,6 +16,7 @@ from reference_server.http.outcome import GoneError, plain_reason
 from reference_server.http.sending import HEARTBEAT, Answering, cancelled_with_client, send_stream, send_whole
 from reference_server.text.echo import Unscored
 from reference_server.text.pieces import Finished, Piece, Text, TokenScore
+from reference_server.usage import Usage
 
 Start = Callable[[CompletionRequest], Awaitable[Answering]]
 """Begins to answer a request; raises RequestError for what cannot be done."""
@@ -84,11 +85,11 @@ class TextChunks:
                 case Finished(index):
                     yield self._choice(index, "", None, plain_reason(piece))
 
-    def end(self, prompt_tokens: int, completion_tokens: int) -> bytes:
+    def end(self, usage: Usage) -> bytes:
         """Give the last events of the stream."""
         if not self._request.include_usage:
             return wire.DONE
-        return self._event([], usage(prompt_tokens, completion_tokens)) + wire.DONE
+        return self._event([], usage_object(usage)) + wire.DONE
 
     def _choice(self, index: int, text: str, logprobs: dict[str, Any] | None, finish: str | None) -> bytes:
         return self._event([{"text": text, "index": index, "logprobs": logprobs, "finish_reason": finish}], None)
@@ -123,7 +124,7 @@ class WholeText:
                 case Finished():
                     choice.finish = plain_reason(piece)
 
-    def document(self, prompt_tokens: int, completion_tokens: int) -> dict[str, Any]:
+    def document(self, usage: Usage) -> dict[str, Any]:
         """Give the text_completion object."""
         asked = self._request.top_logprobs is not None
         choices = [
@@ -136,9 +137,10 @@ class WholeText:
             for index, choice in enumerate(self._choices)
         ]
         head = _head() | {"model": self._request.model, "choices": choices}
-        return head | {"usage": usage(prompt_tokens, completion_tokens)}
+        return head | {"usage": usage_object(usage)}
 
 
-def usage(prompt: int, completion: int) -> dict[str, int]:
+def usage_object(usage: Usage) -> dict[str, int]:
     """Give the usage object, which has no details here."""
-    return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
+    total = usage.prompt + usage.completion
+    return {"prompt_tokens": usage.prompt, "completion_tokens": usage.completion, "total_tokens": total}

@@ -10,6 +10,7 @@ from starlette.types import Receive, Send
 from reference_server.errors import RequestError
 from reference_server.http import wire
 from reference_server.text.pieces import Piece
+from reference_server.usage import Usage
 
 HEARTBEAT = 5.0
 """Seconds of silence after which a stream says that it lives."""
@@ -18,8 +19,7 @@ HEARTBEAT = 5.0
 class Answering(Protocol):
     """A generation under way."""
 
-    prompt_tokens: int
-    completion_tokens: int
+    usage: Usage
     cancel: Callable[[], None]
 
     async def pieces(self) -> list[Piece]:
@@ -36,7 +36,7 @@ class Streamed(Protocol):
     def events(self, pieces: Iterable[Piece]) -> Iterable[bytes]:
         """Give the events for some news."""
 
-    def end(self, prompt_tokens: int, completion_tokens: int) -> bytes:
+    def end(self, usage: Usage) -> bytes:
         """Give the last events."""
 
 
@@ -46,7 +46,7 @@ class Gathered(Protocol):
     def add(self, pieces: Iterable[Piece]) -> None:
         """Take some news."""
 
-    def document(self, prompt_tokens: int, completion_tokens: int) -> dict[str, Any]:
+    def document(self, usage: Usage) -> dict[str, Any]:
         """Give the object they make."""
 
 
@@ -71,7 +71,7 @@ async def send_whole(whole: Gathered, generation: Answering, send: Send) -> None
     """Send the answer when it is complete."""
     while not generation.ended:
         whole.add(await generation.pieces())
-    document = whole.document(generation.prompt_tokens, generation.completion_tokens)
+    document = whole.document(generation.usage)
     body = wire.encode(document).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -109,7 +109,7 @@ async def send_stream(
             begun = True
         more = not generation.ended and not failed
         if not more and not failed:
-            data += chunks.end(generation.prompt_tokens, generation.completion_tokens)
+            data += chunks.end(generation.usage)
         await send({"type": "http.response.body", "body": bytes(data), "more_body": more})
 
 

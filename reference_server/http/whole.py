@@ -8,6 +8,7 @@ from reference_server.chat.request import ChatRequest
 from reference_server.http import wire
 from reference_server.http.outcome import reason
 from reference_server.text.pieces import CallArguments, CallStart, Finished, Piece, Reasoning, Text, TokenScore
+from reference_server.usage import Usage
 
 
 @dataclass
@@ -45,11 +46,11 @@ class Whole:
                 case Finished():
                     choice.finish = reason(self._request, piece)
 
-    def document(self, prompt_tokens: int, completion_tokens: int) -> dict[str, Any]:
+    def document(self, usage: Usage) -> dict[str, Any]:
         """Give the chat.completion object."""
         head = self._identity.document("chat.completion")
         choices = [self._choice(index, choice) for index, choice in enumerate(self._choices)]
-        return head | {"choices": choices, "usage": wire.usage(prompt_tokens, completion_tokens)}
+        return head | {"choices": choices, "usage": wire.usage(usage)}
 
     def _choice(self, index: int, choice: _Choice) -> dict[str, Any]:
         content = "".join(choice.texts)

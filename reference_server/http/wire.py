@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reference_server.text.pieces import TokenScore
+from reference_server.usage import Usage
 
 encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
@@ -41,15 +42,15 @@ class Identity:
         }
 
 
-def usage(prompt: int, completion: int) -> dict[str, Any]:
+def usage(taken: Usage) -> dict[str, Any]:
     """Give the usage object."""
     return {
-        "prompt_tokens": prompt,
-        "completion_tokens": completion,
-        "total_tokens": prompt + completion,
+        "prompt_tokens": taken.prompt,
+        "completion_tokens": taken.completion,
+        "total_tokens": taken.prompt + taken.completion,
         "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
         "completion_tokens_details": {
-            "reasoning_tokens": 0,
+            "reasoning_tokens": taken.reasoning,
             "audio_tokens": 0,
             "accepted_prediction_tokens": 0,
             "rejected_prediction_tokens": 0,

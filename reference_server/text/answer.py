@@ -31,16 +31,25 @@ class Answer:
         self._scores: deque[tuple[TokenScore, int]] = deque()  # with the place where each token ends
         self._received = self._released = 0  # bytes
         self._kept = ""
+        self._ends: list[int] = []  # of the tokens up to the text
 
     @property
     def stopped(self) -> bool:
         """Tell whether nothing that follows belongs to the answer."""
         return self._stops.found or (self._one_call and self._calls is not None and self._calls.done > 0)
 
+    @property
+    def reasoning_tokens(self) -> int:
+        """Count the tokens of the reasoning, once it or the answer has ended."""
+        taken = self._thoughts.taken
+        return len(self._ends) if self._thoughts.inside else sum(end <= taken for end in self._ends)
+
     def feed(self, data: bytes, score: TokenScore | None = None) -> list[Piece]:
         """Give what a token adds to the answer, as far as it is certain."""
         text = self._characters.feed(data)
         self._received += len(text.encode())  # of what is shown: U+FFFD is longer than the byte it stands for
+        if not self._thoughts.past:
+            self._ends.append(self._received)
         if score:
             self._scores.append((score, self._received + self._characters.held))
         return self._pass(self._stops.feed(text))

@@ -23,6 +23,16 @@ class Thoughts:
         self.taken = 0
         """How many bytes of reasoning, tags and blanks around them stand before the text."""
 
+    @property
+    def inside(self) -> bool:
+        """Tell whether the reasoning has begun and not ended."""
+        return self._phase is _Phase.INSIDE
+
+    @property
+    def past(self) -> bool:
+        """Tell whether all that comes is text."""
+        return self._phase is _Phase.AFTER
+
     def feed(self, text: str) -> list[Piece]:
         """Give what this text adds to the answer, as far as it is certain."""
         self._held += text

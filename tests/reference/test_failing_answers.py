@@ -10,6 +10,7 @@ pytest.importorskip("starlette", reason="it belongs to the extra 'reference'")
 from reference_server.errors import RequestError
 from reference_server.http.chat import ChatCompletions
 from reference_server.text.pieces import CallArguments, CallStart, Finished, Text
+from reference_server.usage import Usage
 
 BODY = {"model": "m", "messages": [{"role": "user", "content": "x"}]}
 TOOLS = {"tools": [{"type": "function", "function": {"name": name}} for name in ("a", "b")]}
@@ -18,8 +19,7 @@ TOOLS = {"tools": [{"type": "function", "function": {"name": name}} for name in 
 class Script:
     """A generation that gives prepared pieces."""
 
-    prompt_tokens = 1
-    completion_tokens = 2
+    usage = Usage(prompt=1, completion=2)
 
     def __init__(self, *rounds):
         self.rounds = list(rounds)

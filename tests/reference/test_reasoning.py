@@ -40,6 +40,34 @@ def test_only_the_tokens_of_the_text_keep_their_scores():
     assert scores == [b"\n\nyes", b"!"]
 
 
+@pytest.mark.parametrize(
+    ("words", "count"),
+    [
+        (["<think>", "so", "</think>", "\n\nyes", "!"], 3),
+        (["<think>", "so", "</think>", "\n\n", "yes"], 4),
+        (["<thi", "nk>so</", "think>", "yes"], 3),
+        (["<think>", "so, I", " th"], 3),
+        (["yes", ", ", "<think>"], 0),
+        (["<thi"], 0),
+        ([], 0),
+    ],
+)
+def test_the_tokens_of_the_reasoning_are_counted(words, count):
+    answer = Answer(0, stops=["nothing"])
+    for word in words:
+        answer.feed(word.encode())
+    answer.finish("stop")
+    assert answer.reasoning_tokens == count
+
+
+def test_usage_tells_the_tokens_of_the_reasoning_apart(ask, stream):
+    usage = ask("riddle", n=2).json()["usage"]
+    assert usage["completion_tokens_details"]["reasoning_tokens"] == 2 * 11
+    assert usage["completion_tokens"] == 2 * 13
+    assert stream("riddle", n=2, stream_options={"include_usage": True})[-1]["usage"] == usage
+    assert ask("hello").json()["usage"]["completion_tokens_details"]["reasoning_tokens"] == 0
+
+
 def test_a_riddle_is_thought_about_first(ask, stream):
     message = ask("riddle").json()["choices"][0]["message"]
     assert message["content"] == "Eight legs."
