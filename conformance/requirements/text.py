@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import zip_longest
 from typing import Any
 
 from conformance.json_text import show
@@ -36,13 +37,18 @@ def same_streamed(twins: Twins) -> Findings:
 def _is_damage(whole: str, choice: Choice) -> bool:
     """Tell whether a text differs from what it should be as only a fault on the way makes it differ."""
     short, long = sorted((whole, choice.text), key=len)
-    if "".join(short.split()) == "".join(long.split()) or choice.text.count(REPLACEMENT) > whole.count(REPLACEMENT):
+    if "".join(short.split()) == "".join(long.split()) or _after_what_is_common(whole, choice.text) == REPLACEMENT:
         return True
     if long.startswith(short):
         cut = choice.finish is not None and choice.finish.finish_reason == "length"
         return bool(short) and (cut or bool(choice.stream.stops))
     rest = iter(long)
     return len(short) * 2 > len(long) and all(letter in rest for letter in short)
+
+
+def _after_what_is_common(whole: str, text: str) -> str:
+    """Give the character of a text that is the first to differ from another."""
+    return next((there for here, there in zip_longest(whole, text, fillvalue="") if here != there), "")
 
 
 @fault("text-blank-lost", golden="chat-stream", trips={"text-same-streamed"}, beside=("chat-whole",))
