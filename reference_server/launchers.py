@@ -32,7 +32,12 @@ NAMES = ("reference", "llama-cpp-python", "llama-server", "fault:NAME", "replay:
 
 _SERVING = re.compile(r"^Serving .* at (http://\S+)$", re.MULTILINE)
 _CONTEXT = 4096
-_KEY_VARIABLE = "REFERENCE_SERVER_API_KEY"
+# Where each server reads the key that it asks for: other users of this machine see a command line.
+_KEY_VARIABLES = {
+    "reference": "REFERENCE_SERVER_API_KEY",
+    "llama-cpp-python": "API_KEY",
+    "llama-server": "LLAMA_API_KEY",
+}
 
 _PYTHON = (sys.executable, "-P", "-m")  # -P: no module of the current folder gets in the way
 _ENVIRONMENT = {
@@ -80,21 +85,22 @@ def launch(
     """Run a target for the length of a `with` block.
 
     `command` replaces the binary of `llama-server`; `parallel`: how many texts `reference` and `llama-server` make at
-    once; `key`: what `reference` asks for; `log_folder` keeps the log, which is otherwise dropped. Raises
-    LaunchError for an unknown name and for a server that does not answer in time, MissingExtraError for what is not
-    installed.
+    once; `key`: what these two and `llama-cpp-python` ask for; `log_folder` keeps the log, which is otherwise dropped.
+    Raises LaunchError for an unknown name and for a server that does not answer in time, MissingExtraError for what is
+    not installed.
     """
     with tempfile.TemporaryDirectory(prefix="openai-conformance-") as place:
         recipe = _recipe(name, command, parallel, key)
         log = (log_folder or Path(place)) / f"{re.sub(r'[^A-Za-z0-9._-]+', '-', name)[:60]}.log"
+        variable = _KEY_VARIABLES.get(name, "")
+        asked = key if variable else ""
         try:
-            process = Process(recipe.command, log, _ENVIRONMENT | ({_KEY_VARIABLE: key} if key else {}))
+            process = Process(recipe.command, log, _ENVIRONMENT | ({variable: asked} if asked else {}))
         except OSError as error:
             raise LaunchError(f"cannot start {name}: {error}") from error
         try:
-            asked = key if name == "reference" else ""
-            url = _wait(name, process, recipe.url, timeout)
-            yield Server(name, url, process.pid, log, asked, _version(name, url))
+            url = _wait(name, process, recipe.url, timeout, asked)
+            yield Server(name, url, process.pid, log, asked, _version(name, url, asked))
         finally:
             process.stop()
 
@@ -104,7 +110,7 @@ def _recipe(name: str, command: str | None, parallel: int, key: str) -> _Recipe:
     match kind, bool(rest):
         case "reference", False:
             _need("llama_cpp", "uvicorn", "starlette")
-            asking = ("--api-key-env", _KEY_VARIABLE) if key else ()
+            asking = ("--api-key-env", _KEY_VARIABLES["reference"]) if key else ()
             return _ours("--parallel", str(parallel), "--context", str(_CONTEXT), *asking)
         case (("fault" | "replay"), True):
             return _ours(kind, rest)
@@ -177,7 +183,7 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _wait(name: str, process: Process, url: str | None, timeout: float) -> str:
+def _wait(name: str, process: Process, url: str | None, timeout: float, key: str) -> str:
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
         if process.exit_code() is not None:
@@ -186,27 +192,28 @@ def _wait(name: str, process: Process, url: str | None, timeout: float) -> str:
             # Our own servers print the line when they listen. A replayed one may know no /models.
             if told := _SERVING.search(process.output()):
                 return told[1]
-        elif _answers(url):
+        elif _answers(url, key):
             return url
         time.sleep(0.05)
     raise LaunchError(f"{name} did not answer within {timeout:g} s:\n{process.last_lines()}")
 
 
-def _answers(url: str) -> bool:
+def _answers(url: str, key: str) -> bool:
     """Tell whether the list of models is there; llama-server says 503 while it loads."""
-    return bool(_member(f"{url}/models", "data"))
+    return bool(_member(f"{url}/models", "data", key))
 
 
-def _version(name: str, url: str) -> str:
+def _version(name: str, url: str, key: str) -> str:
     if name == "llama-server":
-        return str(_member(f"{url.removesuffix('/v1')}/props", "build_info") or "")
+        return str(_member(f"{url.removesuffix('/v1')}/props", "build_info", key) or "")
     return metadata.version("llama-cpp-python") if name == "llama-cpp-python" else ""
 
 
-def _member(url: str, name: str) -> object:
+def _member(url: str, name: str, key: str) -> object:
     """Return a member of the JSON object at an address, None where there is none."""
     # Whatever proxy the environment names, a local server is reached directly.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    opener.addheaders = [("Authorization", f"Bearer {key}")] if key else []
     try:
         with opener.open(url, timeout=2) as reply:
             return json.load(reply).get(name)

@@ -1,6 +1,7 @@
 """The command line, and local targets by name."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -128,12 +129,18 @@ def test_a_signal_ends_open_streams_with_an_error_event(engine_extra, model_cach
     assert "[DONE]" not in text
 
 
-def test_a_key_is_asked_for_and_is_on_no_command_line(engine_extra, model_cache):
-    with launch("reference", key="open-sesame-1") as server:
-        models = f"{server.url}/models"
-        assert httpx.get(models, trust_env=False).status_code == 401
+@pytest.mark.parametrize("name", ["reference", "llama-cpp-python", "llama-server"])
+def test_a_key_is_asked_for_and_is_on_no_command_line(engine_extra, model_cache, name):
+    if name == "llama-cpp-python":
+        pytest.importorskip("starlette_context", reason="the server extra of llama-cpp-python is not installed")
+    if name == "llama-server" and not shutil.which(name):
+        pytest.skip("no llama-server on PATH")
+    with launch(name, key="open-sesame-1") as server:
+        chat = f"{server.url}/chat/completions"  # llama-server shows everybody its models
+        body = {"model": "scripted", "messages": [{"role": "user", "content": "Say hello."}], "max_tokens": 1}
+        assert httpx.post(chat, json=body, trust_env=False).status_code == 401
         bearer = {"authorization": f"Bearer {server.key}"}
-        assert httpx.get(models, headers=bearer, trust_env=False).status_code == 200
+        assert httpx.post(chat, json=body, headers=bearer, trust_env=False).status_code == 200
         assert "open-sesame" not in repr(server)
         if sys.platform == "linux":  # elsewhere a command line is not to be had so easily
             assert b"open-sesame" not in Path(f"/proc/{server.pid}/cmdline").read_bytes()
