@@ -68,6 +68,8 @@ class Model:
         params.kv_unified = True  # else copying a prompt to the siblings of a sequence would move data
         params.n_batch = params.n_ubatch = batch
         params.n_threads = params.n_threads_batch = 1  # a second thread spins, and stalls on a busy machine
+        # On a CPU plain attention is faster: by 15 % for one text and 40 % for eight (a Llama of 70 M weights).
+        params.flash_attn_type = self.api.LLAMA_FLASH_ATTN_TYPE_DISABLED
         with library.failing_as(f"cannot make room for {path}"):
             context = self.api.llama_init_from_model(self.weights, params)
         if not context:

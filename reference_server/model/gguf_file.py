@@ -6,7 +6,7 @@ import gguf
 
 from reference_server.model.template import END, TEMPLATE
 from reference_server.model.vocabulary import Vocabulary, vocabulary
-from reference_server.model.weights import FEED_FORWARD, WIDTH, tensors
+from reference_server.model.weights import FEED_FORWARD, HEAD, WIDTH, tensors
 
 CONTEXT = 16384
 
@@ -23,10 +23,12 @@ def write(path: Path, words: Vocabulary | None = None) -> None:
     writer.add_head_count(1)
     writer.add_head_count_kv(1)
     writer.add_layer_norm_rms_eps(1e-5)
-    writer.add_rope_dimension_count(WIDTH)
+    writer.add_key_length(HEAD)
+    writer.add_value_length(HEAD)
+    writer.add_rope_dimension_count(HEAD)
     writer.add_rope_freq_base(1e9)
     writer.add_vocab_size(len(words.texts))
-    writer.add_file_type(0)
+    writer.add_file_type(gguf.LlamaFileType.MOSTLY_F16)
     writer.add_tokenizer_model("llama")
     writer.add_token_list(list(words.texts))
     writer.add_token_scores([0.0] * len(words.texts))

@@ -27,11 +27,13 @@ from reference_server.model.template import END
 from reference_server.model.vocabulary import FIRST_BYTE, Vocabulary
 
 Matrix = npt.NDArray[np.float32]
+Tensor = npt.NDArray[np.float32 | np.float16]
 
 CONSTANT, ASSISTANT, CALL, TRIGGERS = 0, 1, 2, 3
 """Dims of an embedding; a script has its own from TRIGGERS on."""
 
 WIDTH = 320
+HEAD = 64
 FEED_FORWARD = 64
 GAIN = 30.0
 SECOND, THIRD, FOURTH = 0.6, 0.4, 0.3
@@ -41,8 +43,11 @@ STRENGTH = 0.05
 CLOSING = {'"': 10.0, "}": 8.0, "]": 8.0, ",": 6.0, "1": 4.0, ":": 3.0, "{": 2.0, "[": 2.0, "t": 1.0}
 
 
-def tensors(words: Vocabulary) -> dict[str, Matrix]:
-    """Write the weights down, by the names that llama.cpp gives them; the same scripts always give the same."""
+def tensors(words: Vocabulary) -> dict[str, Tensor]:
+    """Write the weights down, by the names that llama.cpp gives them; the same scripts always give the same.
+
+    The two large ones in half precision: reading them is most of what a token costs.
+    """
     scripts = len(words.replies)
     code = TRIGGERS + 2 * scripts  # the first dim of the random code
     random = np.random.default_rng(0)
@@ -50,8 +55,8 @@ def tensors(words: Vocabulary) -> dict[str, Matrix]:
     route, fork = random.choice([-1.0, 1.0], size=(2, scripts, WIDTH - code)).astype(np.float32)
     ones = np.ones(WIDTH, np.float32)
     return {
-        "token_embd.weight": embedding,
-        "output.weight": _output(words, embedding, route, fork, code),
+        "token_embd.weight": embedding.astype(np.float16),
+        "output.weight": _output(words, embedding, route, fork, code).astype(np.float16),
         "output_norm.weight": ones,
         "blk.0.attn_norm.weight": ones,
         "blk.0.ffn_norm.weight": ones,
@@ -80,8 +85,9 @@ def _embedding(words: Vocabulary, code: int, random: Any) -> Matrix:
 
 
 def _attention(scripts: int) -> dict[str, Matrix]:
-    query, key, value, output = (_zeros(WIDTH, WIDTH) for _ in range(4))
-    slow = WIDTH - 2
+    query, key, value = (_zeros(HEAD, WIDTH) for _ in range(3))
+    output = _zeros(WIDTH, HEAD)
+    slow = HEAD - 2
     query[slow, CONSTANT] = 40
     for script in range(scripts):
         key[slow, TRIGGERS + script] = 40 * (1 + STRENGTH * script)
