@@ -37,7 +37,7 @@ REFUSED = (
 )
 PROBES = (
     Probe("chat-stream-n", json=body("Say hello.", stream=True, n=2, stream_options=USAGE)),
-    Probe("chat-whole-n", json=body("Say hello.", n=2)),
+    Probe("chat-whole-n", json=body("Please count to 50, separated by commas.", limit=4, n=2)),
     *_twins("logprobs", "Say hello.", limit=16, **LOGPROBS),
     *_twins("logprobs-unicode", "Answer with greetings in several alphabets and some emoji.", limit=32, **LOGPROBS),
     *REFUSED,

@@ -53,8 +53,10 @@ PROBES = (
     *_twins("", PROMPT, tools=[WEATHER]),
     *_twins("parallel", TWO, tools=[WEATHER]),
     *_twins("one", TWO, tools=[WEATHER], parallel_tool_calls=False),
-    *_twins("required", "Is the service up?", tools=[PING], tool_choice="required"),
-    *_twins("named", PROMPT, tools=[STRICT, PING], tool_choice=NAMED),
+    # Neither prompt leads to the call by itself: a server that ignores the choice answers in a few words, or calls the
+    # other function.
+    *_twins("required", "Greet me in a few words.", tools=[PING], tool_choice="required"),
+    *_twins("named", "Is the service in Paris up? Use the tool.", tools=[STRICT, PING], tool_choice=NAMED),
     *_twins("none", PROMPT, tools=[WEATHER], tool_choice="none"),
     *_twins("result", PROMPT, messages=RESULT, tools=[WEATHER]),
     Probe("tools-stream-n", json=body(PROMPT, limit=128, stream=True, n=2, tools=[WEATHER])),

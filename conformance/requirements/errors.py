@@ -367,7 +367,7 @@ def shape_401(answer: Unauthorised) -> Findings:
     if isinstance(error, dict):
         if error.get("type") not in ("invalid_request_error", "authentication_error"):
             yield answer, "invalid_request_error", show(error.get("type"))
-        elif error.get("code") not in ("invalid_api_key", None):
+        elif isinstance(error.get("code"), str) and error["code"] != "invalid_api_key":  # a number is another finding
             yield answer, "invalid_api_key, or null", show(error["code"])
 
 

@@ -72,7 +72,10 @@ def not_demanded(transcript: Transcript) -> Transcript:
 
 @must("request-model-required", schema(f"{REQUEST}.model", 33105), needs="chat", compat=Level.OBSERVE)
 def model_required(answer: WithoutModel) -> Findings:
-    """A request without a model is refused by 400; a server of one model may know which is meant."""
+    """A request without a model is refused by 400.
+
+    The schema requires it. A server of one model may know which is meant, which harms nobody: a fact under compat.
+    """
     yield from _answered(answer)
 
 

@@ -12,6 +12,7 @@ from conformance.requirement import Findings, fault, must, should
 from conformance.requirements.tools import edit_fragments, message_of
 from conformance.transcript import Transcript
 from conformance.views import Reply
+from conformance.views.tool_call import CUT_SHORT
 from conformance.views.tool_turn import (
     AllegedlyCallingTurn,
     CallingTurn,
@@ -145,9 +146,11 @@ def required_ignored(transcript: Transcript) -> Transcript:
 )
 def choice_named(turn: NamedTurn) -> Findings:
     """Where tool_choice names a function, that one is called and no other."""
+    wanted, cut = named(turn), turn.finish_reason in CUT_SHORT
     for call in turn.calls:
-        if isinstance(call.name, str) and call.name and call.name != named(turn):
-            yield call, named(turn), show(call.name)
+        right = call.name == wanted or not isinstance(call.name, str) or (cut and wanted.startswith(call.name))
+        if call.name and not right:
+            yield call, wanted, show(call.name)
 
 
 @fault("tool-choice-name-ignored", golden="tools-stream-named", trips={"tool-choice-named"})

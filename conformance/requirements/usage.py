@@ -233,11 +233,11 @@ def larger_limit(transcript: Transcript) -> Transcript:
 @must(
     "usage-counts-all-choices",
     docs(OPTION, "you are charged based on the number of generated tokens across all of the choices"),
-    needs="n usage",
+    needs="n",
 )
 def counts_all_choices(usage: CutUsage) -> Findings:
     """The completion tokens of an answer with several choices are those of all of them."""
-    if usage.completion <= usage.answer.limit:
+    if usage.generated <= usage.answer.limit:
         least = usage.answer.limit * usage.answer.n
         yield usage, f"{least}, as {usage.answer.n} choices were cut at {usage.answer.limit}", str(usage.completion)
 
@@ -251,6 +251,15 @@ def of_one_choice(transcript: Transcript) -> Transcript:
         usage.update(completion_tokens=4, total_tokens=usage["prompt_tokens"] + 4)
 
     return edit_chunk(transcript, -1, halve)
+
+
+@fault("reply-usage-of-one-choice", golden="chat-whole-n", trips={"usage-counts-all-choices"})
+def reply_of_one_choice(transcript: Transcript) -> Transcript:
+    """The completion tokens of a whole answer are those of one of two choices."""
+    return edit_json(
+        transcript,
+        lambda body: body["usage"].update(completion_tokens=4, total_tokens=body["usage"]["prompt_tokens"] + 4),
+    )
 
 
 @should("usage-same-streamed", quality("the same answer costs the same"), needs="usage stream")

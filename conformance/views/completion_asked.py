@@ -153,6 +153,13 @@ class CompletionUsageAsked(Completion):
         return self.ended and self.asked_usage
 
 
+class CompletionUsageUnasked(Completion):
+    """A stream whose request is known and does not ask for usage."""
+
+    def _fits(self) -> bool:
+        return self.streamed and bool(self.request) and not self.asked_usage
+
+
 class CompletionWithUsage(Completion):
     """A stream whose request asks for usage and that has it."""
 
@@ -175,6 +182,27 @@ class LimitedCompletion(Completion):
 
     def _fits(self) -> bool:
         return self.limit > 0 and self.count > 0 and self.completion_tokens is not None
+
+
+class CutCompletions(LimitedCompletion):
+    """Such a completion with several choices, each of which was cut at the limit of the request."""
+
+    @property
+    def least(self) -> int:
+        """Return how many tokens all choices have together."""
+        return self.limit * self.count
+
+    @property
+    def generated(self) -> int:
+        """Return how many tokens the usage counts beside the prompt, under whichever name."""
+        usage = self.with_usage[-1].value["usage"]
+        total, prompt = usage.get("total_tokens"), usage.get("prompt_tokens")
+        rest = total - prompt if type(total) is int and type(prompt) is int else 0
+        return max(self.completion_tokens or 0, rest)
+
+    def _fits(self) -> bool:
+        several = LimitedCompletion._fits(self) and self.ended and self.limit > 1 and self.count > 1
+        return several and len(self.choices) == self.count and all(_is_cut_short(c) for c in self.choices.values())
 
 
 class UnlimitedCompletion(Completion):
@@ -338,6 +366,11 @@ def in_few_ids(value: Any) -> bool:
 def is_cut(token: str) -> bool:
     """Tell whether a token is shown as a part of a character."""
     return "\ufffd" in token or token.startswith("bytes:")
+
+
+def _is_cut_short(parts: Sequence[TextPart]) -> bool:
+    """Tell whether the only finish reason of a choice is length."""
+    return {part.finish_reason for part in parts} - {None, ""} == {"length"}
 
 
 def _without_suffix(choice: TextChoice) -> dict[str, Any]:

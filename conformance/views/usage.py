@@ -159,7 +159,7 @@ class UnlimitedUsage(Usage):
 
 
 class CutUsage(LimitedUsage):
-    """The usage of a stream of several choices, each of which was cut at the limit of the request."""
+    """The usage of an answer with several choices, each of which was cut at the limit of the request."""
 
     def _fits(self) -> bool:
         ends = reasons(self.answer)

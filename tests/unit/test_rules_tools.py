@@ -175,7 +175,25 @@ def test_letters_of_ids_and_names(name: str, text: str, wrong: bool) -> None:
 @pytest.mark.parametrize(("name", "wrong"), [("get_weather", False), ("other", True), ("", False), (7, False)])
 def test_names_that_were_offered(name: Any, wrong: bool) -> None:
     assert bool(found("tool-name-offered", answer(call(name=name)))) is wrong
-    assert bool(found("tool-choice-named", answer(call(name=name), golden="tools-whole-named"))) is wrong
+
+
+@pytest.mark.parametrize(
+    ("name", "reason", "wrong"),
+    [
+        ("get_weather", "stop", False),
+        ("ping", "stop", True),
+        ("ping", "length", True),
+        ("get_", "stop", True),
+        ("get_", "length", False),
+        ("", "stop", False),
+        (7, "stop", False),
+    ],
+)
+def test_the_function_that_was_named(name: Any, reason: str, wrong: bool) -> None:
+    """The limit may cut a name, which proves nothing."""
+    transcript = answer(call(name=name), golden="tools-whole-named")
+    cut = edit_json(transcript, lambda body: body["choices"][0].update(finish_reason=reason))
+    assert bool(found("tool-choice-named", cut)) is wrong
 
 
 def test_a_custom_tool_is_not_among_the_functions() -> None:
