@@ -1,4 +1,4 @@
-"""Requirements x transcripts x profile -> verdicts. Pure: no network, no clock, no files."""
+"""Requirements x transcripts x profile -> verdicts. Pure: no network, no clock, no files but goldens."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from conformance import sse
+from conformance import goldens, sse
 from conformance.features import features
 from conformance.json_text import parse, parse_bytes
 from conformance.place import Where
@@ -92,7 +92,7 @@ class _Bench:
     transcripts: Sequence[Transcript]
     profile: Profile
     subjects: dict[Quantifier, list[Any]] = field(default_factory=dict)
-    absences: dict[frozenset[str], tuple[Outcome, str]] = field(default_factory=dict)
+    absences: dict[tuple[frozenset[str], Quantifier], tuple[Outcome, str]] = field(default_factory=dict)
 
     def verdict(self, requirement: Requirement) -> Verdict:
         """Judge one requirement, and say what the profile foresees of it."""
@@ -120,9 +120,10 @@ class _Bench:
         return found
 
     def _absence(self, requirement: Requirement) -> tuple[Outcome, str]:
-        if requirement.needs not in self.absences:
-            self.absences[requirement.needs] = _absence(requirement.needs, self.transcripts)
-        return self.absences[requirement.needs]
+        key = (requirement.needs, requirement.subject)
+        if key not in self.absences:
+            self.absences[key] = _absence(requirement, self.transcripts)
+        return self.absences[key]
 
 
 def _count(quantifier: Quantifier, subjects: list[Any]) -> int:
@@ -194,19 +195,53 @@ def _reasons(waived: Sequence[tuple[Finding, Waiver]]) -> str:
     return "; ".join(dict.fromkeys(waiver.reason for _, waiver in waived))
 
 
-def _absence(needs: frozenset[str], transcripts: Sequence[Transcript]) -> tuple[Outcome, str]:
+def _absence(requirement: Requirement, transcripts: Sequence[Transcript]) -> tuple[Outcome, str]:
     """Say why a requirement had no subject: the feature was refused, the server failed, or it never came up."""
+    needs = requirement.needs
     asked = [transcript for transcript in transcripts if needs <= features(transcript.request)]
-    for transcript in asked:
-        # One server error shows that a feature fails. Of requests without any, some are wrong on purpose.
-        if trouble := _trouble(transcript, fatal=bool(needs) or _all_failed(asked)):
-            return Outcome.INCONCLUSIVE, f"{transcript.probe}: {trouble}"
+    # One server error shows that a feature fails. Of requests without any, some are wrong on purpose.
+    fatal = bool(needs) or _all_failed(asked)
+    troubles = [(transcript, trouble) for transcript in asked if (trouble := _trouble(transcript, fatal=fatal))]
+    if troubles and (decisive := _decisive(requirement.subject, transcripts, troubles)):
+        return Outcome.INCONCLUSIVE, decisive
     if not asked or not needs:
         return Outcome.NOT_EXERCISED, "no answer had what this requirement is about"
     refusals = [refusal for transcript in asked if (refusal := _refusal(transcript))]
     if len(refusals) == len(asked):
         return Outcome.UNSUPPORTED, refusals[0]
     return Outcome.NOT_EXERCISED, f"asked for by {asked[0].probe}, but no answer had it"
+
+
+def _decisive(
+    subject: Quantifier, transcripts: Sequence[Transcript], troubles: Sequence[tuple[Transcript, str]]
+) -> str:
+    """Return the failure without which there might have been a subject, "" where there is none.
+
+    What correct answers to our probes would have shown, the goldens tell. Where those to the requests that were
+    answered would have been enough, or those to the failed ones as well too little, no failure hides anything. Of
+    requests that are no probes of ours nothing is known, so that each failure counts.
+    """
+    known = set(goldens.names())
+    unknown = [(transcript, trouble) for transcript, trouble in troubles if transcript.probe not in known]
+    if not unknown:
+        ours = [transcript for transcript in transcripts if transcript.probe in known]
+        hidden = [goldens.load(transcript.probe) for transcript in ours if _trouble(transcript, fatal=True)]
+        answered = [goldens.load(t.probe) for t in ours if not _trouble(t, fatal=True) and _as_asked(t)]
+        if _shown(subject, answered) or not _shown(subject, [*answered, *hidden]):
+            return ""
+    alone = ((t, why) for t, why in troubles if t.probe in known and _shown(subject, [goldens.load(t.probe)]))
+    return next((f"{transcript.probe}: {trouble}" for transcript, trouble in [*unknown, *alone, *troubles]), "")
+
+
+def _as_asked(transcript: Transcript) -> bool:
+    """Tell whether a request was sent as its golden has it, and not refused where that is answered."""
+    golden = goldens.load(transcript.probe)
+    refused = (transcript.status or 0) >= 400 > (golden.status or 0)
+    return not refused and features(golden.request) <= features(transcript.request)
+
+
+def _shown(subject: Quantifier, transcripts: Sequence[Transcript]) -> bool:
+    return _count(subject, list(subject.among(transcripts))) > 0
 
 
 def _trouble(transcript: Transcript, *, fatal: bool) -> str:

@@ -32,6 +32,10 @@ from conformance.views.reasoning import ReasoningTurn
 from conformance.warrant import breaks, docs, quality, rfc, schema
 
 REQUEST = "CreateChatCompletionRequest"
+LACKS = (
+    rfc(9110, "15.6", "5xx says that the server has erred; what it lacks is 501"),
+    quality("clients retry a 5xx twice"),
+)
 
 
 def _refused(answer: Allowed) -> Findings:
@@ -207,8 +211,7 @@ def numbers_failed(transcript: Transcript) -> Transcript:
 
 @must(
     "accepted-or-refused-no-5xx",
-    rfc(9110, "15.6", "5xx says that the server has erred; what it lacks is 501"),
-    quality("clients retry a 5xx twice"),
+    *LACKS,
     needs="chat",
 )
 def optional_features(answer: Optional) -> Findings:

@@ -9,6 +9,7 @@ from conformance import goldens
 from conformance.json_text import show
 from conformance.mutation import edit_chunk, edit_chunks, edit_json, with_header
 from conformance.requirement import Findings, fault, must, observe, should
+from conformance.requirements.accepted import LACKS, refusal
 from conformance.transcript import Transcript
 from conformance.views.completion_asked import (
     CompletionRequest,
@@ -28,6 +29,7 @@ from conformance.views.completion_asked import (
     TokenPrompt,
     UnlimitedCompletion,
 )
+from conformance.views.endpoint import LegacyCompletions
 from conformance.warrant import Level, breaks, bug, docs, observed, schema
 
 OPTION = "completions/create"
@@ -352,3 +354,19 @@ def token_ids_fail(transcript: Transcript) -> Transcript:
     """Token numbers are answered by 500."""
     body = b'{"error": {"message": "list has no encode", "type": "server_error", "param": null, "code": null}}'
     return replace(transcript, status=500).with_body(body)
+
+
+@should("completion-endpoint-no-5xx", *LACKS, needs="completions")
+def endpoint_fails(endpoint: LegacyCompletions) -> Findings:
+    """A server without legacy completions refuses them by 4xx or 501, and does not fail at each by another 5xx.
+
+    A request that fails once may have met a server that was unwell.
+    """
+    if endpoint.fails:
+        yield endpoint, "an answer, or a refusal by 4xx or 501", f"{endpoint.transcript.status} to every plain request"
+
+
+@fault("completion-endpoint-500", golden="completion-whole", trips={"completion-endpoint-no-5xx"})
+def every_completion_fails(transcript: Transcript) -> Transcript:
+    """A plain request for a completion is answered by 500."""
+    return refusal(transcript, 500)

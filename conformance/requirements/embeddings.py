@@ -12,6 +12,7 @@ from conformance import goldens
 from conformance.json_text import show
 from conformance.mutation import edit_json, with_header
 from conformance.requirement import Findings, fault, must, should
+from conformance.requirements.accepted import LACKS, refusal
 from conformance.transcript import Transcript
 from conformance.views.embedding import (
     AloneAndAmong,
@@ -30,6 +31,7 @@ from conformance.views.embedding import (
     TwoEncodings,
     Vector,
 )
+from conformance.views.endpoint import Embeddings
 from conformance.warrant import Level, breaks, bug, docs, observed, quality, schema
 
 OPTION = "embeddings/create"
@@ -339,3 +341,19 @@ def usage_adds_up(usage: EmbeddingUsage) -> Findings:
 def usage_zero(transcript: Transcript) -> Transcript:
     """No token is counted."""
     return edit_json(transcript, lambda body: body.update(usage={"prompt_tokens": 0, "total_tokens": 0}))
+
+
+@should("embedding-endpoint-no-5xx", *LACKS, needs="embeddings")
+def endpoint_fails(endpoint: Embeddings) -> Findings:
+    """A server without embeddings refuses them by 4xx or 501, and does not fail at each of them by another 5xx.
+
+    A request that fails once may have met a server that was unwell.
+    """
+    if endpoint.fails:
+        yield endpoint, "an answer, or a refusal by 4xx or 501", f"{endpoint.transcript.status} to every plain request"
+
+
+@fault("embedding-endpoint-500", golden="embeddings-one", trips={"embedding-endpoint-no-5xx"})
+def every_embedding_fails(transcript: Transcript) -> Transcript:
+    """A plain request for an embedding is answered by 500."""
+    return refusal(transcript, 500)

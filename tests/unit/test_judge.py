@@ -76,6 +76,68 @@ def test_no_answer_is_inconclusive_and_says_why(ending: Ending) -> None:
     assert ending.detail in found.reason
 
 
+def failed(name: str, status: int | None = 500) -> Transcript:
+    """Return the answer to one of our probes as a failure."""
+    golden = goldens.load(name)
+    refused = golden.with_body(b'{"error": {"message": "no slot"}}')
+    ending = EOF if status else Ending("timeout", 60, "no byte for 60 s")
+    return replace(refused, status=status, headers=(("content-type", "application/json"),), ending=ending)
+
+
+def without_usage(name: str) -> Transcript:
+    """Return the golden of a server that ignores include_usage."""
+    return REGISTRY.faults["usage-ignored"].apply(goldens.load(name))
+
+
+LAST = REGISTRY.requirements["usage-last"]
+
+
+def test_a_failure_hides_nothing_where_the_answers_should_have_shown_it() -> None:
+    """A server that sends no usage in a dozen streams has none to be last, whatever it says to one more request."""
+    ignored = without_usage("chat-stream-usage")
+    assert verdict(LAST, ignored, failed("chat-stream-limit")).outcome is Outcome.NOT_EXERCISED
+    assert verdict(LAST, ignored, failed("chat-stream-limit", None)).outcome is Outcome.NOT_EXERCISED
+
+
+def test_a_failure_hides_what_only_its_request_could_have_shown() -> None:
+    single = REGISTRY.requirements["tool-call-single"]
+    others = goldens.load("tools-stream"), goldens.load("tools-whole-parallel"), failed("tools-stream-result")
+    found = verdict(single, *others, failed("tools-whole-one"))
+    assert (found.outcome, found.reason) == (Outcome.INCONCLUSIVE, "tools-whole-one: status 500")
+    assert verdict(single, *others).outcome is Outcome.NOT_EXERCISED
+
+
+def test_a_failure_hides_what_two_answers_show_together() -> None:
+    alike = REGISTRY.requirements["embedding-encodings-agree"]
+    found = verdict(alike, goldens.load("embeddings-one"), failed("embeddings-base64"))
+    assert (found.outcome, found.reason) == (Outcome.INCONCLUSIVE, "embeddings-base64: status 500")
+    both = verdict(alike, failed("embeddings-one"), failed("embeddings-base64"))
+    assert (both.outcome, both.reason) == (Outcome.INCONCLUSIVE, "embeddings-base64: status 500")
+
+
+def test_a_time_out_says_nothing_of_what_its_request_is_not_about() -> None:
+    listed = REGISTRY.requirements["model-shutdown-date"]
+    assert verdict(listed, failed("prompt-too-long", None)).outcome is Outcome.NOT_EXERCISED
+
+
+def test_a_refusal_and_a_failure_are_inconclusive() -> None:
+    """The one that was refused would have shown it, too, so that it cannot stand for the one that failed."""
+    found = verdict(LAST, failed("chat-stream-usage", 400), failed("chat-stream-limit"))
+    assert (found.outcome, found.reason) == (Outcome.INCONCLUSIVE, "chat-stream-limit: status 500")
+
+
+def test_a_request_without_the_parameter_that_was_refused_stands_for_nothing() -> None:
+    """A model that refuses a parameter is asked again without it."""
+    plain = goldens.load("chat-stream")
+    negotiated = replace(plain, probe="chat-stream-usage")
+    assert verdict(LAST, negotiated, failed("chat-stream-limit")).outcome is Outcome.INCONCLUSIVE
+
+
+def test_a_failure_of_a_request_that_is_no_probe_of_ours_may_hide_anything() -> None:
+    unknown = replace(failed("chat-stream-limit"), probe="")
+    assert verdict(LAST, without_usage("chat-stream-usage"), unknown).outcome is Outcome.INCONCLUSIVE
+
+
 def test_nothing_asked_is_not_exercised() -> None:
     assert verdict(USAGE, goldens.load("chat-stream")).outcome is Outcome.NOT_EXERCISED
     assert verdict(USAGE).outcome is Outcome.NOT_EXERCISED
