@@ -26,7 +26,7 @@ CITY = {"city": {"type": "string"}}
 WEATHER = _function("get_weather", "Return the current weather of a city.", CITY)
 STRICT = _function("get_weather", "Return the current weather of a city.", CITY, strict=True)
 PING = _function("ping", "Tell whether the service is up. It takes nothing.", {})
-NAMED = {"type": "function", "function": {"name": "get_weather"}}
+NAMED = {"type": "function", "function": {"name": "ping"}}
 CALL = {
     "id": "call_conformance1",
     "type": "function",
@@ -55,8 +55,8 @@ PROBES = (
     *_twins("one", TWO, tools=[WEATHER], parallel_tool_calls=False),
     # Neither prompt leads to the call by itself: a server that ignores the choice answers in a few words, or calls the
     # other function.
-    *_twins("required", "Greet me in a few words.", tools=[PING], tool_choice="required"),
-    *_twins("named", "Is the service in Paris up? Use the tool.", tools=[STRICT, PING], tool_choice=NAMED),
+    *_twins("required", "Greet the people of Paris in a few words.", tools=[STRICT], tool_choice="required"),
+    *_twins("named", PROMPT, tools=[WEATHER, PING], tool_choice=NAMED),
     *_twins("none", PROMPT, tools=[WEATHER], tool_choice="none"),
     *_twins("result", PROMPT, messages=RESULT, tools=[WEATHER]),
     Probe("tools-stream-n", json=body(PROMPT, limit=128, stream=True, n=2, tools=[WEATHER])),

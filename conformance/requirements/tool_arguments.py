@@ -72,7 +72,7 @@ def not_empty(call: FullCall) -> Findings:
         yield call, "{} at least", show(call.arguments)
 
 
-@fault("tool-arguments-empty", golden="tools-stream-required", trips={"tool-arguments-not-empty"})
+@fault("tool-arguments-empty", golden="tools-stream-named", trips={"tool-arguments-not-empty"})
 def empty(transcript: Transcript) -> Transcript:
     """A function without parameters is called without arguments."""
     return _arguments(transcript, "", "", "")
@@ -139,7 +139,7 @@ def strict(call: StrictCall) -> Findings:
         yield call, "what the schema allows", wrong
 
 
-@fault("tool-arguments-beside-schema", golden="tools-whole-named", trips={"tool-arguments-strict"})
+@fault("tool-arguments-beside-schema", golden="tools-whole-required", trips={"tool-arguments-strict"})
 def beside_schema(transcript: Transcript) -> Transcript:
     """The arguments for a strict function lack what it requires."""
     return edit_json(

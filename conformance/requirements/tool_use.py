@@ -156,7 +156,7 @@ def choice_named(turn: NamedTurn) -> Findings:
 @fault("tool-choice-name-ignored", golden="tools-stream-named", trips={"tool-choice-named"})
 def name_ignored(transcript: Transcript) -> Transcript:
     """The other function is called."""
-    return edit_fragments(transcript, lambda found: found[0]["function"].update(name="ping"))
+    return edit_fragments(transcript, lambda found: found[0]["function"].update(name="get_weather"))
 
 
 @should(
