@@ -66,6 +66,7 @@ async def _serve(server: uvicorn.Server, service: Service, listener: socket.sock
         announce(service.card.id, listener)
     while not server.should_exit and not serving.done():  # noqa: ASYNC110 - nor for this
         await asyncio.sleep(0.1)
+    service.retire()
     await asyncio.get_running_loop().shutdown_default_executor()  # a tokenizer at work still needs the model
     service.close()  # ends the open streams with an error event, so that uvicorn need not wait for them
     await serving

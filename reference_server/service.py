@@ -61,6 +61,7 @@ class Service:
         model = engine.model
         self._embedder = Embedder(model, engine.context)
         self._start = model.start
+        self._retired = False
         self._prompts = Prompts(Template(model.template, model.start_and_end), model.controls)
         self._call_token = model.token(OPEN)
         described = f"{card.id} {card.created} {model.n_vocab} {engine.context}"
@@ -70,8 +71,9 @@ class Service:
         """Begin to answer, in the running event loop; raises RequestError for what cannot be done."""
         self._admit(request.model, request.n, request.n)
         form = grammar.of(request, self._call_token)
-        written = self._written(request, form=form is not None and form.trigger is None)
+        written = await self._write(request, form=form is not None and form.trigger is None)
         prompt = await self._read_text(written.pieces, "messages", self._engine.context)
+        self._find_room(request.n)
         answers = [
             Answer(
                 index,
@@ -105,6 +107,7 @@ class Service:
         self._admit(request.model, request.n, request.choices)
         sampling = self._sampling(request)
         prompts = [await self._read(prompt, "prompt") for prompt in request.prompts]
+        self._find_room(request.choices)
         answers = [Answer(index, stops=request.stops) for index in range(request.choices)]
         echoes = [self._shown(prompt) for prompt in request.prompts for _ in range(request.n)] if request.echo else []
         generation = Generation(answers, sum(map(len, prompts)), self._post, echoes)
@@ -138,6 +141,7 @@ class Service:
 
     async def embed(self, request: EmbeddingRequest) -> tuple[list[list[float]], int]:
         """Give a vector for each input, and the number of their tokens; raises RequestError as `start` does."""
+        self._refuse_if_closed()
         if request.model != self.card.id:
             raise unknown_model(request.model)
         if request.dimensions is not None and request.dimensions > (width := self._engine.model.width):
@@ -150,19 +154,25 @@ class Service:
     @property
     def healthy(self) -> bool:
         """Tell whether requests can be answered."""
-        return self._engine.open
+        return self._engine.open and not self._retired
 
     def work(self) -> Work:
         """Tell what the engine is doing."""
         return self._engine.work()
 
+    def retire(self) -> None:
+        """Take no more requests; answers under way go on."""
+        self._retired = True
+
     def close(self) -> None:
-        """End all generations and give the memory back."""
+        """End all generations and give the memory back; a tokenizer may not be at work any more."""
+        self.retire()
         self._embedder.close()
         self._engine.close()
 
     def _admit(self, model: str, n: int, texts: int) -> None:
         """Refuse what is for another model, or for which there is no room now."""
+        self._refuse_if_closed()
         if model != self.card.id:
             raise unknown_model(model)
         if n > self._engine.sequences:
@@ -171,8 +181,17 @@ class Service:
         if texts > self._most:
             message = f"Invalid 'prompt': this server makes at most {self._most} texts at once, not {texts}."
             raise RequestError(message, param="prompt", code="array_above_max_length")
+        self._find_room(texts)
+
+    def _find_room(self, texts: int) -> None:
+        """Refuse what finds the queue full: at first, and again before it joins, as others came while it was read."""
         if self._engine.load + texts > self._most:
             raise BusyError
+
+    def _refuse_if_closed(self) -> None:
+        """Refuse what needs a model that is gone: at first, and wherever somebody may have closed us meanwhile."""
+        if not self.healthy:
+            raise _closed()
 
     def _shown(self, prompt: Prompt) -> str:
         return prompt if isinstance(prompt, str) else self._engine.model.text(prompt)
@@ -192,7 +211,17 @@ class Service:
         # llama.cpp's time for a text grows with its square: a long one must not hold up everybody else.
         if sum(map(len, pieces)) < _SHORT:
             return self._tokens(pieces, place, room)
-        return await asyncio.to_thread(self._tokens, pieces, place, room)
+        tokens = await asyncio.to_thread(self._tokens, pieces, place, room)
+        self._refuse_if_closed()
+        return tokens
+
+    async def _write(self, request: ChatRequest, *, form: bool) -> Written:
+        # Python walks through what might be control words, of which a long text can have millions.
+        if sum(len(message["content"]) for message in request.messages) < _SHORT:
+            return self._written(request, form=form)
+        written = await asyncio.to_thread(self._written, request, form=form)
+        self._refuse_if_closed()
+        return written
 
     def _written(self, request: ChatRequest, *, form: bool) -> Written:
         try:

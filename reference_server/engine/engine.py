@@ -45,8 +45,8 @@ class Engine:
         self._free = list(range(sequences))
         self._inbox: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._jobs: list[Job] = []  # of the decoding thread, oldest first
-        self._lock, self._open = threading.Lock(), True  # for submit against close, and for the count
-        self._load = 0
+        self._door, self._open = threading.Lock(), True  # for submit, which needs the vocabulary, against close
+        self._lock, self._load = threading.Lock(), 0
         self._read = self._produced = 0  # tokens since the start
         self._thread = threading.Thread(target=self._work, name="decode", daemon=True)
         self._thread.start()
@@ -78,19 +78,22 @@ class Engine:
         job = Job(prompt, listener, room if limit is None else min(limit, room), top, [])
         if scored and top is not None:
             job.scores = []
-        try:
-            for index in range(n):
-                samplers = Samplers(self._api, self.model.vocab, sampling or Sampling(), index=index, limit=job.limit)
-                job.sequences.append(Sequence(index, samplers))
+        with self._door:
+            if not self._open:
+                raise ClosedError("the engine is closed")
+            try:
+                for index in range(n):
+                    samplers = Samplers(
+                        self._api, self.model.vocab, sampling or Sampling(), index=index, limit=job.limit
+                    )
+                    job.sequences.append(Sequence(index, samplers))
+            except ValueError:
+                for sequence in job.sequences:
+                    sequence.samplers.free()
+                raise
             with self._lock:
-                if not self._open:
-                    raise ClosedError("the engine is closed")
                 self._load += n
-                self._inbox.put(job)
-        except (ValueError, ClosedError):
-            for sequence in job.sequences:
-                sequence.samplers.free()
-            raise
+            self._inbox.put(job)
         return job
 
     @property
@@ -111,11 +114,12 @@ class Engine:
 
     def close(self) -> None:
         """End all generations and give the memory back; a second call does nothing."""
-        with self._lock:
+        with self._door:
             was_open, self._open = self._open, False
         if was_open:
             self._inbox.put(None)
         self._thread.join()
+        self.model.close()
 
     # From here on: the decoding thread.
 
@@ -127,14 +131,13 @@ class Engine:
         except Exception:
             log.exception("the decoding thread has failed")
             reason = "error"
-            with self._lock:
+            with self._door:
                 self._open = False
         while not self._inbox.empty():
             if job := self._inbox.get():
                 self._jobs.append(job)
         self._end_all(self._jobs, reason)
         self.after_round()
-        self.model.close()
 
     def _receive(self) -> bool:
         """Take new jobs, asleep while there are none, and end the cancelled ones. False: close."""

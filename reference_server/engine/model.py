@@ -156,6 +156,8 @@ class Model:
         return text.decode("utf-8", "replace") if text else None
 
     def close(self) -> None:
-        """Give the memory back; nothing may be called afterwards."""
-        self.api.llama_free(self.context)
-        self.api.llama_model_free(self.weights)
+        """Give the memory back; nothing else may be called afterwards, and a second call does nothing."""
+        if self.context:
+            self.api.llama_free(self.context)
+            self.api.llama_model_free(self.weights)
+        self.context = self.weights = self.vocab = self.memory = None

@@ -53,6 +53,45 @@ def test_all_choices_count(completion: int, wrong: bool) -> None:
     assert told("usage-counts-all-choices", counted("n-limit", 4, completion)) is wrong
 
 
+@pytest.mark.parametrize(("completion", "wrong"), [(3, True), (4, True), (5, False), (8, False)])
+def test_all_choices_of_a_whole_answer_count(completion: int, wrong: bool) -> None:
+    usage = {"prompt_tokens": 44, "completion_tokens": completion, "total_tokens": 44 + completion}
+    answer = edit_json(goldens.load("chat-whole-n"), lambda body: body.update(usage=usage))
+    assert told("usage-counts-all-choices", answer) is wrong
+
+
+def test_reasoning_that_is_counted_in_the_total_alone_counts() -> None:
+    """Both choices were cut in their thoughts, which some servers leave out of the completion tokens."""
+    usage = {"prompt_tokens": 44, "completion_tokens": 0, "total_tokens": 52}
+    answer = edit_json(goldens.load("chat-whole-n"), lambda body: body.update(usage=usage))
+    assert not told("usage-counts-all-choices", answer)
+    usage = {"prompt_tokens": 4, "completion_tokens": 0, "total_tokens": 12}
+    legacy = edit_chunk(goldens.load("completion-stream-n"), -1, lambda chunk: chunk.update(usage=usage))
+    assert not told("completion-usage-counts-all-choices", legacy)
+
+
+@pytest.mark.parametrize(("completion", "wrong"), [(3, True), (4, True), (5, False), (16, False)])
+@pytest.mark.parametrize("reason", ["length", "stop"])
+def test_all_choices_and_prompts_of_a_legacy_completion_count(completion: int, wrong: bool, reason: str) -> None:
+    """Four choices of four tokens each; where one of them ended by itself, nothing is certain."""
+
+    def edit(body: dict[str, Any]) -> None:
+        body["choices"][2]["finish_reason"] = reason
+        body["usage"].update(completion_tokens=completion, total_tokens=body["usage"]["prompt_tokens"] + completion)
+
+    answer = edit_json(goldens.load("completion-whole-n"), edit)
+    assert told("completion-usage-counts-all-choices", answer) is (wrong and reason == "length")
+
+
+def test_a_choice_that_is_missing_makes_no_usage_wrong() -> None:
+    def edit(body: dict[str, Any]) -> None:
+        body["choices"] = body["choices"][:1]
+        body["usage"].update(completion_tokens=4, total_tokens=body["usage"]["prompt_tokens"] + 4)
+
+    answer = edit_json(goldens.load("completion-whole-n"), edit)
+    assert not told("completion-usage-counts-all-choices", answer)
+
+
 @pytest.mark.parametrize(("limit", "wrong"), [({}, True), ({"max_tokens": None}, True), ({"max_tokens": 0}, False)])
 def test_a_limit_of_nothing_is_no_hidden_limit(limit: dict[str, Any], wrong: bool) -> None:
     """llama-server answers max_tokens 0 by one token."""

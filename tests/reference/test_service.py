@@ -1,0 +1,94 @@
+"""The service while others come and it closes: what is refused, and that nothing touches a model that is gone."""
+
+import asyncio
+import threading
+
+import pytest
+
+from reference_server.chat.request import ChatRequest
+from reference_server.completion.request import CompletionRequest
+from reference_server.embedding.request import EmbeddingRequest
+from reference_server.errors import BusyError, RequestError
+
+LONG = "unicode" * 1300  # long enough to be read in another thread, short enough for the context
+
+
+@pytest.fixture
+def service(engine_extra, model_cache):
+    from reference_server.service import open_service
+
+    service = open_service(None, parallel=1, context=None, queue=0)
+    yield service
+    service.close()
+
+
+def chat(prompt):
+    return ChatRequest("scripted", ({"role": "user", "content": prompt},))
+
+
+async def attempts(service):
+    """Give the errors of one request of each kind."""
+    requests = (
+        service.start(chat("hello")),
+        service.start(chat(LONG)),
+        service.complete(CompletionRequest("scripted", ("hello",), echo=True)),
+        service.embed(EmbeddingRequest("scripted", ("hello",))),
+    )
+    return await asyncio.gather(*requests, return_exceptions=True)
+
+
+@pytest.mark.parametrize("ending", ["retire", "close"])
+def test_a_request_that_comes_after_the_end_is_refused(service, ending):
+    getattr(service, ending)()
+    errors = asyncio.run(attempts(service))
+    assert [isinstance(error, RequestError) and error.status for error in errors] == [503] * 4
+    assert not service.healthy
+
+
+def test_a_request_that_was_being_read_at_the_end_is_refused(service, monkeypatch):
+    reading, go_on, tokens = threading.Event(), threading.Event(), service._tokens
+
+    def slowly(*arguments):
+        reading.set()
+        assert go_on.wait(20)
+        return tokens(*arguments)
+
+    async def run():
+        prompts = (LONG, "hello")
+        request = asyncio.ensure_future(service.complete(CompletionRequest("scripted", prompts, n=1, echo=True)))
+        assert await asyncio.to_thread(reading.wait, 20)
+        service.retire()
+        go_on.set()
+        with pytest.raises(RequestError) as caught:
+            await request
+        assert caught.value.status == 503
+
+    monkeypatch.setattr(service, "_tokens", slowly)
+    monkeypatch.setattr(service, "_most", 2)
+    asyncio.run(run())
+
+
+def test_those_that_are_read_at_once_do_not_overfill_the_queue(service):
+    async def run():
+        return await asyncio.gather(*(service.start(chat(LONG)) for _ in range(3)), return_exceptions=True)
+
+    first, *others = sorted(asyncio.run(run()), key=lambda outcome: isinstance(outcome, BusyError))
+    first.cancel()
+    assert [type(other) for other in others] == [BusyError, BusyError]
+
+
+def test_a_long_conversation_is_written_down_beside_the_event_loop(service, monkeypatch):
+    threads, written = [], service._written
+
+    def noted(*arguments, **options):
+        threads.append(threading.current_thread())
+        return written(*arguments, **options)
+
+    monkeypatch.setattr(service, "_written", noted)
+
+    async def run():
+        (await service.start(chat(LONG))).cancel()
+
+    asyncio.run(run())
+    assert threads
+    assert threading.main_thread() not in threads
