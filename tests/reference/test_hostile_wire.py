@@ -34,7 +34,7 @@ def answer(connection):
     [
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(range(256)),  # TLS
         b"hello\r\n\r\n",
-        b"GET /v1/models HTTP/9.9\r\n\r\n",
+        b"GET /v1/models HTTP/one\r\n\r\n",
         b"GET /v1/mod els HTTP/1.1\r\nhost: x\r\n\r\n",
         HEAD + b"content-length: many\r\n\r\n" + GOOD,
         HEAD + b"content-length: -5\r\n\r\n" + GOOD,
@@ -50,7 +50,7 @@ def answer(connection):
     ],
 )
 def test_what_is_no_http_is_refused_or_hung_up_on(wire, sent):
-    with contextlib.suppress(ConnectionError):
+    with contextlib.suppress(OSError):  # it may have hung up before the end
         wire.sendall(sent)
         wire.shutdown(socket.SHUT_WR)
     line = answer(wire)
