@@ -95,7 +95,8 @@ def _call(place: str, value: object) -> dict[str, Any]:
     written = text(f"{place}.function.arguments", function["arguments"])
     try:
         arguments = json.loads(written)
-    except ValueError:
+        json.dumps(arguments, ensure_ascii=False).encode()
+    except ValueError:  # half of a surrogate pair among it, which no prompt can hold
         arguments = written  # the model may have written it so, and reads it again as it was
     except RecursionError:
         raise wrong_value(f"{place}.function.arguments", "nested too deep.") from None

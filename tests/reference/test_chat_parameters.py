@@ -75,6 +75,13 @@ def test_a_conversation_with_tool_calls_is_read():
     assert read_messages[2]["tool_calls"][0]["function"]["arguments"] == {"a": 1}
 
 
+@pytest.mark.parametrize("written", ['{"a": ', '{"a": "\\ud800"}'])
+def test_arguments_that_no_prompt_can_hold_as_json_are_read_as_they_were_written(written):
+    call = {"id": "c1", "type": "function", "function": {"name": "look", "arguments": written}}
+    [message] = read(GOOD | {"messages": [{"role": "assistant", "tool_calls": [call]}]}).messages
+    assert message["tool_calls"][0]["function"]["arguments"] == written
+
+
 def test_stop_may_be_a_string_an_array_or_empty():
     assert read(GOOD | {"stop": "a"}).stops == ("a",)
     assert read(GOOD | {"stop": ["a", "b"]}).stops == ("a", "b")
