@@ -75,9 +75,12 @@ class Generation:
             return False
         if isinstance(event, Finish):
             self.usage.completion += event.produced
-            pieces = answer.finish(event.reason)
-            self.usage.reasoning += answer.reasoning_tokens
-            self._tell(pieces)
+            pieces: list[Piece] = [Finished(event.sequence, "error")]  # without any end the reader would wait for ever
+            try:
+                pieces = answer.finish(event.reason)
+                self.usage.reasoning += answer.reasoning_tokens
+            finally:
+                self._tell(pieces)
             return False
         self._tell(answer.feed(event.text, None if event.logprob is None else _score(event)))
         return answer.stopped

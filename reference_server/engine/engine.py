@@ -147,7 +147,8 @@ class Engine:
             if job is None:
                 return False
             self._jobs.append(job)
-        self._end_all([job for job in self._jobs if job.cancelled], "cancelled")
+        for job in [job for job in self._jobs if job.verdict]:
+            self._end_all([job], job.verdict)
         return True
 
     def _plan(self) -> list[Part]:
@@ -238,8 +239,8 @@ class Engine:
 
     def _choose(self, job: Job, sequence: Sequence, row: int) -> str:
         """Choose the next token of a sequence and tell it; gives the reason when the sequence ends with it."""
-        if job.cancelled:
-            return "cancelled"
+        if job.verdict:
+            return job.verdict
         if sequence.produced >= job.limit:
             return "length"  # nothing was to be made
         logits = self._candidates.logits(row)
@@ -254,7 +255,7 @@ class Engine:
         logprob, top = (None, []) if job.top is None else self._candidates.logprobs(logits, token, job.top)
         if self._tell(job, Token(sequence.index, self.model.piece(token), logprob, top)):
             return "stop"
-        return "length" if sequence.produced >= job.limit else ""
+        return job.verdict or ("length" if sequence.produced >= job.limit else "")
 
     def _end(self, job: Job, sequence: Sequence, reason: str) -> None:
         job.sequences.remove(sequence)
@@ -278,5 +279,5 @@ class Engine:
             return job.listener(event) is True
         except Exception:
             log.exception("a listener has failed; its generation ends")
-            job.cancel()
+            job.cancel("error")
             return False

@@ -35,11 +35,12 @@ class Job:
     scores: list[Token] | None = None
     """Of the tokens of the prompt decoded so far; None where nobody wants to know."""
     prefilled: int = 0
-    cancelled: bool = False
+    verdict: str = ""
+    """The reason to end it before its time: cancelled, or error; empty while there is none."""
 
-    def cancel(self) -> None:
+    def cancel(self, reason: str = "cancelled") -> None:
         """End it before the next token, or before the next piece of the prompt; from any thread."""
-        self.cancelled = True
+        self.verdict = self.verdict or reason
 
     @property
     def running(self) -> bool:

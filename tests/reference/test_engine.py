@@ -1,7 +1,6 @@
 """The engine: several texts at once, cancelled and broken ones among them."""
 
 import queue
-import threading
 import time
 from pathlib import Path
 
@@ -104,15 +103,17 @@ def test_a_listener_ends_its_sequence_by_returning_true(engine):
 def test_a_listener_that_fails_ends_its_own_job_only(engine, caplog):
     neighbour = Listener()
     neighbour.start(engine, "count", limit=300)
-    ended = threading.Event()
+    ends = queue.SimpleQueue()
 
     def fail(event):
         if isinstance(event, Finish):
-            ended.set()
+            ends.put(event.reason)
         raise RuntimeError
 
     engine.submit(engine.model.tokenize(PROMPT.format("count")), fail)
-    assert ended.wait(20)
+    assert ends.get(timeout=20) == "error"
+    engine.submit(engine.model.tokenize(PROMPT.format("count")), fail, limit=1)
+    assert ends.get(timeout=20) == "error"  # with its first token the text is complete, and yet it is not
     assert neighbour.result()[1] == ["length"]
 
 

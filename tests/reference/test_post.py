@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from reference_server.engine.events import Finish, Token
 from reference_server.generation import Generation, Post
 from reference_server.text.answer import Answer
@@ -33,6 +35,18 @@ def test_a_reader_that_came_late_has_its_news_without_a_wake():
         generation.listen(Finish(0, "stop", 0))
         assert await generation.pieces() == [Finished(0, "stop")]
         post.deliver()
+
+    asyncio.run(run())
+
+
+def test_a_reader_hears_of_the_end_even_where_the_last_of_the_text_cannot_be_read(monkeypatch):
+    async def run():
+        answer = Answer(0)
+        monkeypatch.setattr(answer, "finish", lambda _: 1 / 0)
+        generation = Generation([answer], 1, Post())
+        with pytest.raises(ZeroDivisionError):
+            generation.listen(Finish(0, "stop", 1))
+        assert await generation.pieces() == [Finished(0, "error")]
 
     asyncio.run(run())
 
