@@ -83,6 +83,31 @@ def test_all_choices_and_prompts_of_a_legacy_completion_count(completion: int, w
     assert told("completion-usage-counts-all-choices", answer) is (wrong and reason == "length")
 
 
+@pytest.mark.parametrize(
+    ("tokens", "beside", "wrong"),
+    [
+        (4, ("completion-whole", "completion-logprobs-zero"), True),
+        (3, ("completion-whole", "completion-logprobs-zero"), True),
+        (5, ("completion-whole", "completion-logprobs-zero"), False),
+        (4, ("completion-whole",), False),
+        (4, (), False),
+    ],
+)
+def test_all_prompts_of_a_batch_count(tokens: int, beside: tuple[str, ...], wrong: bool) -> None:
+    usage = {"prompt_tokens": tokens, "completion_tokens": 16, "total_tokens": tokens + 16}
+    batch = edit_json(goldens.load("completion-whole-n"), lambda body: body.update(usage=usage))
+    others = [goldens.load(name) for name in beside]
+    assert bool(found("completion-usage-counts-all-prompts", batch, *others)) is wrong
+
+
+def test_counts_that_leave_cached_tokens_out_prove_nothing() -> None:
+    usage = {"prompt_tokens": 1, "completion_tokens": 4, "total_tokens": 5}
+    cached = edit_json(goldens.load("completion-logprobs-zero"), lambda body: body.update(usage=usage))
+    batch = edit_json(goldens.load("completion-whole-n"), lambda body: body["usage"].update(prompt_tokens=2))
+    others = goldens.load("completion-whole"), cached
+    assert not found("completion-usage-counts-all-prompts", batch, *others)
+
+
 def test_a_choice_that_is_missing_makes_no_usage_wrong() -> None:
     def edit(body: dict[str, Any]) -> None:
         body["choices"] = body["choices"][:1]
