@@ -29,7 +29,7 @@ class Answer:
         self._calls = ToolCalls(index) if tools else None
         self._one_call = one_call
         self._scores: deque[tuple[TokenScore, int]] = deque()  # with the place where each token ends
-        self._received = self._released = 0  # bytes
+        self._received = self._released = self._skipped = 0  # bytes: all, those of text, and those between texts
         self._kept = ""
         self._ends: list[int] = []  # of the tokens up to the text
 
@@ -67,12 +67,13 @@ class Answer:
         return self._spoken(self._thoughts.feed(text))
 
     def _spoken(self, pieces: list[Piece]) -> list[Piece]:
-        if self._calls:
-            read = [self._calls.feed(piece.text) if isinstance(piece, Text) else [piece] for piece in pieces]
-            pieces = [piece for some in read for piece in some]
-        return self._scored(pieces)
+        told: list[Piece] = []
+        for piece in pieces:
+            read = self._calls.feed(piece.text) if self._calls and isinstance(piece, Text) else [piece]
+            told += self._scored(read)
+        return told
 
-    def _scored(self, pieces: list[Piece]) -> list[Piece]:
+    def _scored(self, pieces: Iterable[Piece]) -> list[Piece]:
         told: list[Piece] = []
         for piece in pieces:
             if isinstance(piece, Text):
@@ -83,19 +84,34 @@ class Answer:
 
     def _with_scores(self, piece: Text) -> list[Piece]:
         """Give a text with the tokens that are complete with it; the start of a token waits for its rest."""
+        told, scores, end = self._past_gap(), list[TokenScore](), 0
         self._kept += piece.text
         self._released += len(piece.text.encode())
-        taken, scores = self._thoughts.taken, []
-        while self._scores and self._scores[0][1] <= taken:
-            self._scores.popleft()  # reasoning, which nobody asks the probabilities of
-        while self._scores and self._scores[0][1] <= taken + self._released:
-            scores.append(self._scores.popleft()[0])
-        if self._scores and not scores:
+        place = self._skipped + self._released
+        while self._scores and self._scores[0][1] <= place:
+            score, end = self._scores.popleft()
+            scores.append(score)
+        text, self._kept = _parted(self._kept, place - end if self._scores else 0)
+        return [*told, Text(self._index, text, tuple(scores))] if text else told
+
+    def _past_gap(self) -> list[Piece]:
+        """Drop the tokens of reasoning and calls before a text, which nobody asks the probabilities of."""
+        taken = self._thoughts.taken + (self._calls.taken if self._calls else 0)
+        if taken == self._skipped:
             return []
-        text, self._kept = self._kept, ""
-        return [Text(self._index, text, tuple(scores))]
+        told, self._skipped = self._rest(), taken
+        while self._scores and self._scores[0][1] <= self._skipped + self._released:
+            self._scores.popleft()
+        return told
 
     def _rest(self) -> list[Piece]:
         """Give the text that waits for the rest of its token, which does not come."""
         text, self._kept = self._kept, ""
         return [Text(self._index, text, (self._scores.popleft()[0],))] if text else []
+
+
+def _parted(text: str, size: int) -> tuple[str, str]:
+    """Part a text before its last bytes, or behind the character that they begin in."""
+    raw = text.encode()
+    rest = raw[max(len(raw) - size, 0) :].decode(errors="ignore")
+    return text[: len(text) - len(rest)], rest

@@ -7,6 +7,7 @@ import enum
 import json
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from reference_server.text.json_text import JsonEnd
 from reference_server.text.pieces import CallArguments, CallStart, Piece, Text
@@ -30,17 +31,19 @@ class ToolCalls:
     def __init__(self, index: int) -> None:
         self._index, self._phase, self._buffer = index, _Phase.PROSE, ""
         self._end = JsonEnd()
+        self._fed = self._told = 0  # bytes
         self.begun = self.done = 0
+        self.taken = 0
+        """How many bytes of calls, and of blanks around them, stand before the text that was given last."""
 
-    def feed(self, text: str) -> list[Piece]:
-        """Give what this text adds to the answer."""
+    def feed(self, text: str) -> Iterator[Piece]:
+        """Give what this text adds to the answer; `taken` speaks of each piece until the next is asked for."""
         self._buffer += text
-        pieces: list[Piece] = []
+        self._fed += len(text.encode())
         before = None
         while self._buffer and before != (self._phase, len(self._buffer)):
             before = self._phase, len(self._buffer)
-            pieces += self._step()
-        return pieces
+            yield from self._step()
 
     def finish(self) -> list[Piece]:
         """Give what was held back, at the end of the text; a call that was cut stays cut."""
@@ -66,23 +69,28 @@ class ToolCalls:
             place, mark = min(found)
             prose, self._buffer = self._buffer[:place], self._buffer[place + len(mark) :]
             if mark is CLOSE:  # nothing was open: it is dropped
-                return self._prose(prose)
-            self._phase = _Phase.HEAD
-            return self._prose(prose.rstrip())
+                return self._prose(prose, dropped=mark)
+            self._phase, kept = _Phase.HEAD, prose.rstrip()
+            return self._prose(kept, dropped=prose[len(kept) :] + mark)
         # White space may lead to a call, which swallows it; the start of a mark may become one.
         prose = self._buffer
         held = max(overlap(prose, OPEN), overlap(prose, CLOSE))
-        kept = len(prose[: len(prose) - held].rstrip())
-        self._buffer = prose[kept:]
-        return self._prose(prose[:kept])
+        size = len(prose[: len(prose) - held].rstrip())
+        self._buffer = prose[size:]
+        return self._prose(prose[:size])
 
-    def _prose(self, text: str) -> list[Piece]:
-        return [Text(self._index, text)] if text and not (self.begun and text.isspace()) else []
+    def _prose(self, text: str, dropped: str = "") -> list[Piece]:
+        """Give a text; `dropped`: what stood between it and the buffer."""
+        if not text or (self.begun and text.isspace()):
+            return []
+        self._told += len(text.encode())
+        self.taken = self._fed - len((dropped + self._buffer).encode()) - self._told
+        return [Text(self._index, text)]
 
     def _head(self) -> list[Piece]:
-        if head := _HEAD.match(self._buffer):
+        if (head := _HEAD.match(self._buffer)) and (name := _read(head[1], strict=False)):
             self._phase, self._end, self._buffer = _Phase.ARGUMENTS, JsonEnd(), self._buffer[head.end() :]
-            return [self._start(json.loads(head[1], strict=False))]
+            return [self._start(str(name))]
         whole, mark, rest = self._buffer.partition(CLOSE)
         if not mark:
             return []
@@ -91,10 +99,7 @@ class ToolCalls:
 
     def _whole(self, text: str) -> Iterator[Piece]:
         """Read a call that does not begin as expected, for instance one without arguments."""
-        try:
-            call = json.loads(text)
-        except ValueError:
-            return
+        call = _read(text)
         if isinstance(call, dict) and isinstance(call.get("name"), str):
             start = self._start(call["name"])
             self.done += 1
@@ -119,3 +124,13 @@ class ToolCalls:
             self._phase, self._buffer = _Phase.PROSE, rest
             self.done += 1
         return []
+
+
+def _read(text: str, *, strict: bool = True) -> Any:
+    """Read JSON that a model wrote; None where it is none, or where no answer could hold it."""
+    try:
+        value = json.loads(text, strict=strict)
+        json.dumps(value, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):  # the first for half of a surrogate pair, too
+        return None
+    return value

@@ -104,6 +104,14 @@ def joined(pieces):
         ("<tool_call>nonsense</tool_call>", [Text(0, "<tool_call>nonsense</tool_call>")]),
         ('<tool_call>{"name": "go", "arguments": {"a": [1', [CallStart(0, 0, "go"), CallArguments(0, 0, '{"a": [1')]),
         ('<tool_call>{"name": "g', []),
+        *(
+            (unreadable, [Text(0, unreadable)])
+            for unreadable in (
+                '<tool_call>{"name": "a\\q", "arguments": {}}</tool_call>',
+                '<tool_call>{"name": "a\\ud800", "arguments": {}}</tool_call>',
+                '<tool_call>{"name": "a", "args": "\\udfff"}</tool_call>',
+            )
+        ),
         ("an end </tool_call>of nothing </tool_", [Text(0, "an end of nothing </tool_")]),
     ],
 )
@@ -112,6 +120,11 @@ def test_tool_calls_are_told_from_prose_however_the_text_is_split(text, expected
         calls = ToolCalls(0)
         pieces = [piece for part in parts for piece in calls.feed(part)]
         assert joined([*pieces, *calls.finish()]) == expected
+
+
+def test_a_call_nested_too_deep_to_be_read_is_text():
+    calls, text = ToolCalls(0), f"<tool_call>{'[' * 100_000}</tool_call>"
+    assert joined([*calls.feed(text), *calls.finish()]) == [Text(0, text)]
 
 
 def test_an_answer_with_calls_finishes_for_tool_calls():
@@ -147,6 +160,35 @@ def test_a_token_that_is_shown_in_part_brings_its_score(reason):
     answer = Answer(0, stops=["END"])
     cut = TokenScore(b"abEND" if reason == "stop" else "ab🦜".encode()[:-1], -0.5)
     assert joined([*answer.feed(cut.text, cut), *answer.finish(reason)]) == [Text(0, "ab", (cut,)), Finished(0, reason)]
+
+
+PARTS = {
+    "<think>so</think>": "",
+    "I look.": "I look.",
+    f" \n{CALL}": "",
+    "\nand é": "\nand é",
+    f" {CALL}\n{CALL}": "",
+    " an": " an",
+    "</tool_call>": "",
+    " end<tool_call>of nothing</tool_call> < <": " end<tool_call>of nothing</tool_call> < <",
+}
+"""What a model writes, and what is shown of it."""
+
+
+@pytest.mark.parametrize("skipped", range(3))
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 7, 11, 30, 1000])
+def test_the_tokens_of_calls_lend_their_scores_to_no_text_beside_them(skipped, size):
+    parts = list(PARTS.items())[skipped:]
+    text, shown = ("".join(side) for side in zip(*parts, strict=True))
+    seen = [bool(said) for written, said in parts for _ in written]
+    words = {place: text[place : place + size].encode() for place in range(0, len(text), size)}
+    answer = Answer(0, tools=True)
+    pieces = [piece for word in words.values() for piece in answer.feed(word, TokenScore(word, -0.5))]
+    texts = [piece for piece in [*pieces, *answer.finish("stop")] if isinstance(piece, Text)]
+    assert "".join(piece.text for piece in texts) == shown
+    assert [score.text for piece in texts for score in piece.scores] == [
+        word for place, word in words.items() if any(seen[place : place + size])
+    ]
 
 
 def test_scores_stay_with_their_text_where_bytes_are_replaced():
