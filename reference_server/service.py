@@ -70,8 +70,7 @@ class Service:
     async def start(self, request: ChatRequest) -> Generation:
         """Begin to answer, in the running event loop; raises RequestError for what cannot be done."""
         self._admit(request.model, request.n, request.n)
-        form = grammar.of(request, self._call_token)
-        written = await self._write(request, form=form is not None and form.trigger is None)
+        form, written = await self._prepared(request)
         prompt = await self._read_text(written.pieces, "messages", self._engine.context)
         self._find_room(request.n)
         answers = [
@@ -215,13 +214,18 @@ class Service:
         self._refuse_if_closed()
         return tokens
 
-    async def _write(self, request: ChatRequest, *, form: bool) -> Written:
-        # Python walks through what might be control words, of which a long text can have millions.
-        if sum(len(message["content"]) for message in request.messages) < _SHORT:
-            return self._written(request, form=form)
-        written = await asyncio.to_thread(self._written, request, form=form)
+    async def _prepared(self, request: ChatRequest) -> tuple[Grammar | None, Written]:
+        # Python walks through every schema, and what might be control words, of which a long text can have millions.
+        schemas, size = request.tools.offered or request.format, sum(len(said["content"]) for said in request.messages)
+        if not schemas and size < _SHORT:
+            return self._prepare(request)
+        prepared = await asyncio.to_thread(self._prepare, request)
         self._refuse_if_closed()
-        return written
+        return prepared
+
+    def _prepare(self, request: ChatRequest) -> tuple[Grammar | None, Written]:
+        form = grammar.of(request, self._call_token)
+        return form, self._written(request, form=form is not None and form.trigger is None)
 
     def _written(self, request: ChatRequest, *, form: bool) -> Written:
         try:

@@ -5,12 +5,13 @@ import threading
 
 import pytest
 
-from reference_server.chat.request import ChatRequest
+from reference_server.chat.request import ChatRequest, Format, Tool, Tools
 from reference_server.completion.request import CompletionRequest
 from reference_server.embedding.request import EmbeddingRequest
 from reference_server.errors import BusyError, RequestError
 
 LONG = "unicode" * 1300  # long enough to be read in another thread, short enough for the context
+TOOL = Tool("f", {"type": "function", "function": {"name": "f"}}, {"type": "object"})
 
 
 @pytest.fixture
@@ -22,8 +23,8 @@ def service(engine_extra, model_cache):
     service.close()
 
 
-def chat(prompt):
-    return ChatRequest("scripted", ({"role": "user", "content": prompt},))
+def chat(prompt, **parameters):
+    return ChatRequest("scripted", ({"role": "user", "content": prompt},), **parameters)
 
 
 async def attempts(service):
@@ -77,17 +78,18 @@ def test_those_that_are_read_at_once_do_not_overfill_the_queue(service):
     assert [type(other) for other in others] == [BusyError, BusyError]
 
 
-def test_a_long_conversation_is_written_down_beside_the_event_loop(service, monkeypatch):
-    threads, written = [], service._written
+@pytest.mark.parametrize("asked", [chat(LONG), chat("hello", format=Format({})), chat("hello", tools=Tools((TOOL,)))])
+def test_what_may_take_long_to_prepare_is_prepared_beside_the_event_loop(service, monkeypatch, asked):
+    threads, prepare = [], service._prepare
 
-    def noted(*arguments, **options):
+    def noted(request):
         threads.append(threading.current_thread())
-        return written(*arguments, **options)
+        return prepare(request)
 
-    monkeypatch.setattr(service, "_written", noted)
+    monkeypatch.setattr(service, "_prepare", noted)
 
     async def run():
-        (await service.start(chat(LONG))).cancel()
+        (await service.start(asked)).cancel()
 
     asyncio.run(run())
     assert threads
