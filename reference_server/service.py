@@ -3,9 +3,10 @@
 import asyncio
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from reference_server import grammar
 from reference_server.chat.request import ChatRequest
@@ -15,6 +16,7 @@ from reference_server.engine.embedder import Embedder
 from reference_server.engine.engine import ClosedError, Engine
 from reference_server.engine.events import Event
 from reference_server.engine.job import Job
+from reference_server.engine.model import ModelError
 from reference_server.engine.sampling import Grammar, GrammarError, Sampling
 from reference_server.engine.work import Work
 from reference_server.errors import BusyError, RequestError, unknown_model
@@ -28,6 +30,8 @@ from reference_server.text.pieces import Text
 
 _SCRIPTED_CREATED = 1_750_000_000
 _SHORT = 8192
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -105,7 +109,7 @@ class Service:
         """Begin to complete the prompts; raises RequestError as `start` does. Each prompt is a job of its own."""
         self._admit(request.model, request.n, request.choices)
         sampling = self._sampling(request)
-        prompts = [await self._read(prompt, "prompt") for prompt in request.prompts]
+        prompts = await self._read(request.prompts, "prompt", self._engine.context)
         self._find_room(request.choices)
         answers = [Answer(index, stops=request.stops) for index in range(request.choices)]
         echoes = [self._shown(prompt) for prompt in request.prompts for _ in range(request.n)] if request.echo else []
@@ -146,8 +150,12 @@ class Service:
         if request.dimensions is not None and request.dimensions > (width := self._engine.model.width):
             message = f"Invalid 'dimensions': expected a value <= {width}, but got {request.dimensions}."
             raise RequestError(message, param="dimensions", code="integer_above_max_value")
-        inputs = [await self._read(text, "input", room=self._embedder.room) for text in request.inputs]
-        vectors = await asyncio.to_thread(self._embedder.embed, inputs, request.dimensions)
+        inputs = await self._read(request.inputs, "input", self._embedder.room)
+        try:
+            vectors = await asyncio.to_thread(self._embedder.embed, inputs, request.dimensions)
+        except ModelError:
+            self._refuse_if_closed()
+            raise
         return vectors, sum(map(len, inputs))
 
     @property
@@ -160,8 +168,9 @@ class Service:
         return self._engine.work()
 
     def retire(self) -> None:
-        """Take no more requests; answers under way go on."""
+        """Take no more requests, and end those for vectors; answers under way go on."""
         self._retired = True
+        self._embedder.retire()
 
     def close(self) -> None:
         """End all generations and give the memory back; a tokenizer may not be at work any more."""
@@ -195,11 +204,15 @@ class Service:
     def _shown(self, prompt: Prompt) -> str:
         return prompt if isinstance(prompt, str) else self._engine.model.text(prompt)
 
-    async def _read(self, prompt: Prompt, place: str, room: int | None = None) -> list[int]:
-        """Turn a prompt into tokens, or check those that it consists of."""
-        room = room or self._engine.context
+    async def _read(self, prompts: Sequence[Prompt], place: str, room: int) -> list[list[int]]:
+        """Turn prompts into tokens, or check those that they consist of."""
+        if sum(map(len, prompts)) < _SHORT:
+            return [self._checked(prompt, place, room) for prompt in prompts]
+        return await self._aside(lambda: [self._checked(prompt, place, room) for prompt in prompts])
+
+    def _checked(self, prompt: Prompt, place: str, room: int) -> list[int]:
         if isinstance(prompt, str):
-            return await self._read_text((prompt,), place, room)
+            return self._tokens((prompt,), place, room)
         if max(prompt) >= (count := self._engine.model.n_vocab):
             raise RequestError(f"Invalid '{place}': token numbers go from 0 to {count - 1}.", param=place)
         if len(prompt) >= room:
@@ -210,18 +223,20 @@ class Service:
         # llama.cpp's time for a text grows with its square: a long one must not hold up everybody else.
         if sum(map(len, pieces)) < _SHORT:
             return self._tokens(pieces, place, room)
-        tokens = await asyncio.to_thread(self._tokens, pieces, place, room)
+        return await self._aside(lambda: self._tokens(pieces, place, room))
+
+    async def _aside(self, work: Callable[[], T]) -> T:
+        """Do in another thread what takes long; whoever closes us waits for that, and may then go first."""
+        done = await asyncio.to_thread(work)
         self._refuse_if_closed()
-        return tokens
+        return done
 
     async def _prepared(self, request: ChatRequest) -> tuple[Grammar | None, Written]:
         # Python walks through every schema, and what might be control words, of which a long text can have millions.
         schemas, size = request.tools.offered or request.format, sum(len(said["content"]) for said in request.messages)
         if not schemas and size < _SHORT:
             return self._prepare(request)
-        prepared = await asyncio.to_thread(self._prepare, request)
-        self._refuse_if_closed()
-        return prepared
+        return await self._aside(lambda: self._prepare(request))
 
     def _prepare(self, request: ChatRequest) -> tuple[Grammar | None, Written]:
         form = grammar.of(request, self._call_token)

@@ -23,7 +23,7 @@ class Embedder:
         self.room = min(context, MOST)
         self._model, self._lock = model, threading.Lock()
         self._context: Any = None
-        self._closed = False
+        self._retired = False
 
     def embed(self, texts: Iterable[Sequence[int]], dimensions: int | None = None) -> list[list[float]]:
         """Give a vector of length 1 for each text, cut to its first dimensions where so many are wanted only.
@@ -31,18 +31,21 @@ class Embedder:
         Every text is decoded alone, so that its neighbours cannot change its vector.
         """
         with self._lock:
-            if self._closed:
-                raise ModelError("the embedder is closed")
-            if self._context is None:
+            if self._context is None and not self._retired:
                 self._open()
             return [_unit(self._mean(text)[:dimensions]) for text in texts]
 
+    def retire(self) -> None:
+        """Take no more texts, neither of those that are being embedded."""
+        self._retired = True
+
     def close(self) -> None:
         """Give the memory back; a second call does nothing."""
+        self.retire()
         with self._lock:
             if self._context is not None:
                 self._model.api.llama_free(self._context)
-            self._context, self._closed = None, True
+            self._context = None
 
     def _open(self) -> None:
         api = self._model.api
@@ -56,6 +59,8 @@ class Embedder:
         self._batch = Batch(api, self.room)
 
     def _mean(self, tokens: Sequence[int]) -> Vector:
+        if self._retired:
+            raise ModelError("the embedder is closed")
         api = self._model.api
         api.llama_memory_clear(api.llama_get_memory(self._context), True)
         self._batch.clear()

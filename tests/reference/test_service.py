@@ -69,6 +69,22 @@ def test_a_request_that_was_being_read_at_the_end_is_refused(service, monkeypatc
     asyncio.run(run())
 
 
+def test_texts_for_which_there_are_no_vectors_yet_do_not_hold_the_end_up(service, monkeypatch):
+    embedder, seen = service._embedder, []
+    mean = embedder._mean
+
+    def ending(tokens):
+        seen.append(tokens)
+        service.retire()
+        return mean(tokens)
+
+    monkeypatch.setattr(embedder, "_mean", ending)
+    with pytest.raises(RequestError) as caught:
+        asyncio.run(service.embed(EmbeddingRequest("scripted", ("hello",) * 3)))
+    assert caught.value.status == 503
+    assert len(seen) == 1
+
+
 def test_those_that_are_read_at_once_do_not_overfill_the_queue(service):
     async def run():
         return await asyncio.gather(*(service.start(chat(LONG)) for _ in range(3)), return_exceptions=True)
