@@ -30,6 +30,7 @@ from reference_server.text.pieces import Text
 
 _SCRIPTED_CREATED = 1_750_000_000
 _SHORT = 8192
+"""Characters that are read in no time; more go to another thread, and to the tokenizer bit by bit."""
 
 T = TypeVar("T")
 

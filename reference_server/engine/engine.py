@@ -140,7 +140,7 @@ class Engine:
         self.after_round()
 
     def _receive(self) -> bool:
-        """Take new jobs, asleep while there are none, and end the cancelled ones. False: close."""
+        """Take new jobs, asleep while there are none, and end those with a verdict. False: close."""
         self.after_round()
         while not self._jobs or not self._inbox.empty():
             job = self._inbox.get()
