@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from conformance import goldens, sse
@@ -92,26 +92,25 @@ class _Bench:
     transcripts: Sequence[Transcript]
     profile: Profile
     subjects: dict[Quantifier, list[Any]] = field(default_factory=dict)
-    absences: dict[tuple[frozenset[str], Quantifier], tuple[Outcome, str]] = field(default_factory=dict)
+    absences: dict[frozenset[str], _Absence] = field(default_factory=dict)
 
     def verdict(self, requirement: Requirement) -> Verdict:
         """Judge one requirement, and say what the profile foresees of it."""
-        return self._verdict(requirement)._replace(foreseen=self.profile.unexercised.get(requirement.id, ""))
-
-    def _verdict(self, requirement: Requirement) -> Verdict:
-        level, count = self.profile.level(requirement), 0
+        level, count, findings = self.profile.level(requirement), 0, list[Finding]()
+        foreseen = self.profile.unexercised.get(requirement.id, "")
         try:
             subjects = self._subjects(requirement.subject)
-            count = _count(requirement.subject, subjects)
-            findings = _findings(requirement, level, subjects)
+            if subjects:  # for most there are none
+                count = _count(requirement.subject, subjects)
+                findings = _findings(requirement, level, subjects)
         except Exception as error:  # noqa: BLE001 - whatever the wire did to us is our fault, and is said to be
-            return Verdict(requirement, level, Outcome.BROKEN, count, (), f"{type(error).__name__}: {error}")
+            return Verdict(requirement, level, Outcome.BROKEN, count, (), f"{type(error).__name__}: {error}", foreseen)
         if findings:
-            return _blame(requirement, level, count, findings, self.profile)
+            return _blame(requirement, level, count, findings, self.profile)._replace(foreseen=foreseen)
         if count:
-            return Verdict(requirement, level, Outcome.HELD, count)
+            return Verdict(requirement, level, Outcome.HELD, count, foreseen=foreseen)
         outcome, reason = self._absence(requirement)
-        return Verdict(requirement, level, outcome, 0, (), reason)
+        return Verdict(requirement, level, outcome, 0, (), reason, foreseen)
 
     def _subjects(self, quantifier: Quantifier) -> list[Any]:
         found = self.subjects.get(quantifier)
@@ -120,10 +119,30 @@ class _Bench:
         return found
 
     def _absence(self, requirement: Requirement) -> tuple[Outcome, str]:
-        key = (requirement.needs, requirement.subject)
-        if key not in self.absences:
-            self.absences[key] = _absence(requirement, self.transcripts)
-        return self.absences[key]
+        absence = self.absences.get(requirement.needs)
+        if absence is None:
+            absence = self.absences[requirement.needs] = _absence(requirement.needs, self._asked(requirement.needs))
+        if absence.troubles and (decisive := _decisive(requirement.subject, self.transcripts, absence.troubles)):
+            return Outcome.INCONCLUSIVE, decisive
+        return absence.outcome, absence.reason
+
+    def _asked(self, needs: frozenset[str]) -> list[Transcript]:
+        return [
+            transcript for transcript, wished in zip(self.transcripts, self.features, strict=True) if needs <= wished
+        ]
+
+    @cached_property
+    def features(self) -> list[frozenset[str]]:
+        """Return what each request asked for."""
+        return [features(transcript.request) for transcript in self.transcripts]
+
+
+class _Absence(NamedTuple):
+    """Why requirements with the same needs had no subject, and which failures may have hidden one."""
+
+    outcome: Outcome
+    reason: str
+    troubles: Sequence[tuple[Transcript, str]]
 
 
 def _count(quantifier: Quantifier, subjects: list[Any]) -> int:
@@ -135,11 +154,11 @@ def _count(quantifier: Quantifier, subjects: list[Any]) -> int:
 
 def _findings(requirement: Requirement, level: Level, subjects: list[Any]) -> list[Finding]:
     """Return what does not hold, of each transcript no more than says something new."""
-    findings, found_in = list[Finding](), Counter[int]()
+    findings, found_in = list[Finding](), dict[int, int]()
     for subject in subjects:
         for place, expected, actual in requirement.check(subject):
-            found_in[id(place.transcript)] += 1
-            if found_in[id(place.transcript)] <= MAX_FINDINGS:
+            found_in[id(place.transcript)] = number = found_in.get(id(place.transcript), 0) + 1
+            if number <= MAX_FINDINGS:
                 findings.append(_finding(requirement, level, place.transcript, place.where, expected, actual))
     return findings
 
@@ -195,21 +214,17 @@ def _reasons(waived: Sequence[tuple[Finding, Waiver]]) -> str:
     return "; ".join(dict.fromkeys(waiver.reason for _, waiver in waived))
 
 
-def _absence(requirement: Requirement, transcripts: Sequence[Transcript]) -> tuple[Outcome, str]:
+def _absence(needs: frozenset[str], asked: Sequence[Transcript]) -> _Absence:
     """Say why a requirement had no subject: the feature was refused, the server failed, or it never came up."""
-    needs = requirement.needs
-    asked = [transcript for transcript in transcripts if needs <= features(transcript.request)]
     # One server error shows that a feature fails. Of requests without any, some are wrong on purpose.
     fatal = bool(needs) or _all_failed(asked)
     troubles = [(transcript, trouble) for transcript in asked if (trouble := _trouble(transcript, fatal=fatal))]
-    if troubles and (decisive := _decisive(requirement.subject, transcripts, troubles)):
-        return Outcome.INCONCLUSIVE, decisive
     if not asked or not needs:
-        return Outcome.NOT_EXERCISED, "no answer had what this requirement is about"
+        return _Absence(Outcome.NOT_EXERCISED, "no answer had what this requirement is about", troubles)
     refusals = [refusal for transcript in asked if (refusal := _refusal(transcript))]
     if len(refusals) == len(asked):
-        return Outcome.UNSUPPORTED, refusals[0]
-    return Outcome.NOT_EXERCISED, f"asked for by {asked[0].probe}, but no answer had it"
+        return _Absence(Outcome.UNSUPPORTED, refusals[0], troubles)
+    return _Absence(Outcome.NOT_EXERCISED, f"asked for by {asked[0].probe}, but no answer had it", troubles)
 
 
 def _decisive(
