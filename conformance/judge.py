@@ -96,7 +96,8 @@ class _Bench:
 
     def verdict(self, requirement: Requirement) -> Verdict:
         """Judge one requirement, and say what the profile foresees of it."""
-        level, count, findings = self.profile.level(requirement), 0, list[Finding]()
+        level, count = self.profile.level(requirement), 0
+        findings: list[Finding] = []
         foreseen = self.profile.unexercised.get(requirement.id, "")
         try:
             subjects = self._subjects(requirement.subject)
@@ -154,7 +155,8 @@ def _count(quantifier: Quantifier, subjects: list[Any]) -> int:
 
 def _findings(requirement: Requirement, level: Level, subjects: list[Any]) -> list[Finding]:
     """Return what does not hold, of each transcript no more than says something new."""
-    findings, found_in = list[Finding](), dict[int, int]()
+    findings: list[Finding] = []
+    found_in: dict[int, int] = {}
     for subject in subjects:
         for place, expected, actual in requirement.check(subject):
             found_in[id(place.transcript)] = number = found_in.get(id(place.transcript), 0) + 1
