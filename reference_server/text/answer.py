@@ -52,6 +52,8 @@ class Answer:
             self._ends.append(self._received)
         if score:
             self._scores.append((score, self._received + self._characters.held))
+        if self._calls and self._calls.inside:
+            return self._pass(self._stops.finish() + text)  # a stop string ends a text, and no call in its middle
         return self._pass(self._stops.feed(text))
 
     def finish(self, reason: str) -> list[Piece]:

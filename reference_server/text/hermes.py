@@ -36,6 +36,11 @@ class ToolCalls:
         self.taken = 0
         """How many bytes of calls, and of blanks around them, stand before the text that was given last."""
 
+    @property
+    def inside(self) -> bool:
+        """Tell whether a call, or what may become one, is being read."""
+        return self._phase is not _Phase.PROSE
+
     def feed(self, text: str) -> Iterator[Piece]:
         """Give what this text adds to the answer; `taken` speaks of each piece until the next is asked for."""
         self._buffer += text

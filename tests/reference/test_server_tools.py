@@ -187,3 +187,15 @@ def test_where_a_call_is_required_the_form_of_a_text_does_not_matter(ask):
         0
     ]["message"]
     assert json.loads(barred["content"]).keys() == {"a"}
+
+
+@pytest.mark.parametrize("word", ["Paris", "}}", "city", "</tool_call>"])
+def test_a_stop_string_ends_no_call_in_its_middle(ask, stream, word):
+    call = ask("weather", tools=[WEATHER], stop=[word]).json()["choices"][0]
+    assert call["message"]["tool_calls"][0]["function"]["arguments"] == '{"city": "Paris"}'
+    assert call["finish_reason"] == "tool_calls"
+    assert calls_of(stream("weather", tools=[WEATHER], stop=[word])) == [["get_weather", '{"city": "Paris"}']]
+    assert (
+        ask("weather", tools=[WEATHER], tool_choice="none", stop=[" can"]).json()["choices"][0]["message"]["content"]
+        == "Without a tool, nobody"
+    )
