@@ -27,11 +27,9 @@ from reference_server.template import Template, TemplateError
 from reference_server.text.answer import Answer
 from reference_server.text.hermes import OPEN
 from reference_server.text.pieces import Text
+from reference_server.tokens import SHORT, Tokens
 
 _SCRIPTED_CREATED = 1_750_000_000
-_SHORT = 8192
-"""Characters that are read in no time; more go to another thread, and to the tokenizer bit by bit."""
-
 T = TypeVar("T")
 
 
@@ -67,6 +65,7 @@ class Service:
         self._embedder = Embedder(model, engine.context)
         self._start = model.start
         self._retired = False
+        self._tokens = Tokens(model)
         self._prompts = Prompts(Template(model.template, model.start_and_end), model.controls)
         self._call_token = model.token(OPEN)
         described = f"{card.id} {card.created} {model.n_vocab} {engine.context}"
@@ -207,24 +206,14 @@ class Service:
 
     async def _read(self, prompts: Sequence[Prompt], place: str, room: int) -> list[list[int]]:
         """Turn prompts into tokens, or check those that they consist of."""
-        if sum(map(len, prompts)) < _SHORT:
-            return [self._checked(prompt, place, room) for prompt in prompts]
-        return await self._aside(lambda: [self._checked(prompt, place, room) for prompt in prompts])
-
-    def _checked(self, prompt: Prompt, place: str, room: int) -> list[int]:
-        if isinstance(prompt, str):
-            return self._tokens((prompt,), place, room)
-        if max(prompt) >= (count := self._engine.model.n_vocab):
-            raise RequestError(f"Invalid '{place}': token numbers go from 0 to {count - 1}.", param=place)
-        if len(prompt) >= room:
-            raise _too_long(room, str(len(prompt)), place)
-        return list(prompt)
+        if sum(map(len, prompts)) < SHORT:
+            return [self._tokens.of_prompt(prompt, place, room) for prompt in prompts]
+        return await self._aside(lambda: [self._tokens.of_prompt(prompt, place, room) for prompt in prompts])
 
     async def _read_text(self, pieces: Sequence[str], place: str, room: int) -> list[int]:
-        # llama.cpp's time for a text grows with its square: a long one must not hold up everybody else.
-        if sum(map(len, pieces)) < _SHORT:
-            return self._tokens(pieces, place, room)
-        return await self._aside(lambda: self._tokens(pieces, place, room))
+        if sum(map(len, pieces)) < SHORT:
+            return self._tokens.of_text(pieces, place, room)
+        return await self._aside(lambda: self._tokens.of_text(pieces, place, room))
 
     async def _aside(self, work: Callable[[], T]) -> T:
         """Do in another thread what takes long; whoever closes us waits for that, and may then go first."""
@@ -235,7 +224,7 @@ class Service:
     async def _prepared(self, request: ChatRequest) -> tuple[Grammar | None, Written]:
         # Python walks through every schema, and what might be control words, of which a long text can have millions.
         schemas, size = request.tools.offered or request.format, sum(len(said["content"]) for said in request.messages)
-        if not schemas and size < _SHORT:
+        if not schemas and size < SHORT:
             return self._prepare(request)
         return await self._aside(lambda: self._prepare(request))
 
@@ -251,22 +240,6 @@ class Service:
         first, *others = written.pieces
         # The tokenizer puts the start there itself.
         return replace(written, pieces=(first.removeprefix(self._start), *others))
-
-    def _tokens(self, pieces: Sequence[str], place: str, room: int) -> list[int]:
-        """Turn the prompt into tokens, and give up early on one that is far too long."""
-        tokenize, prompt = self._engine.model.tokenize, list[int]()
-        for number, text in enumerate(pieces):
-            size = _SHORT
-            while size < len(text):
-                if len(tokenize(text[:size])) > room:
-                    raise _too_long(room, f"more than {room}", place)
-                size *= 4
-            prompt += tokenize(text, start=not number)
-            if len(prompt) >= room and number + 1 < len(pieces):
-                raise _too_long(room, f"more than {room}", place)
-        if len(prompt) >= room:
-            raise _too_long(room, str(len(prompt)), place)
-        return prompt
 
     def _sampling(
         self, request: ChatRequest | CompletionRequest, *, calls: bool = False, form: Grammar | None = None
@@ -291,14 +264,6 @@ class Service:
 
 def _closed() -> RequestError:
     return RequestError("The server takes no more requests.", status=503, kind="server_error")
-
-
-def _too_long(room: int, count: str, place: str) -> RequestError:
-    message = (
-        f"This model's maximum context length is {room} tokens. However, your {place} resulted in "
-        f"{count} tokens. Please reduce the length of the {place}."
-    )
-    return RequestError(message, param=place, code="context_length_exceeded")
 
 
 def open_service(model: Path | None, *, parallel: int, context: int | None, queue: int) -> Service:

@@ -47,12 +47,12 @@ def test_a_request_that_comes_after_the_end_is_refused(service, ending):
 
 
 def test_a_request_that_was_being_read_at_the_end_is_refused(service, monkeypatch):
-    reading, go_on, tokens = threading.Event(), threading.Event(), service._tokens
+    reading, go_on, read = threading.Event(), threading.Event(), service._tokens.of_prompt
 
     def slowly(*arguments):
         reading.set()
         assert go_on.wait(20)
-        return tokens(*arguments)
+        return read(*arguments)
 
     async def run():
         prompts = (LONG, "hello")
@@ -64,7 +64,7 @@ def test_a_request_that_was_being_read_at_the_end_is_refused(service, monkeypatc
             await request
         assert caught.value.status == 503
 
-    monkeypatch.setattr(service, "_tokens", slowly)
+    monkeypatch.setattr(service._tokens, "of_prompt", slowly)
     monkeypatch.setattr(service, "_most", 2)
     asyncio.run(run())
 
