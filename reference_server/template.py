@@ -60,15 +60,7 @@ class Template:
         for names in _spellings(messages, tools):
             try:
                 return self._template.render(**names, add_generation_prompt=True, **self._names)
-            except (
-                jinja2.TemplateError,
-                TypeError,
-                ValueError,
-                LookupError,
-                AttributeError,
-                ArithmeticError,
-                RecursionError,
-            ) as error:
+            except Exception as error:  # noqa: BLE001 - a template is somebody else's program, and may raise anything
                 failed = failed or error
         raise TemplateError(f"the chat template of the model refuses these messages: {_line(failed)}") from failed
 

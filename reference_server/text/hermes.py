@@ -105,12 +105,16 @@ class ToolCalls:
     def _whole(self, text: str) -> Iterator[Piece]:
         """Read a call that does not begin as expected, for instance one without arguments."""
         call = _read(text)
-        if isinstance(call, dict) and isinstance(call.get("name"), str):
+        if not (isinstance(call, dict) and isinstance(call.get("name"), str)):
+            return
+        arguments = call.get("arguments") or {}
+        if isinstance(arguments, str):  # some models write JSON within JSON, as OpenAI does
+            arguments = _read(arguments)
+        if isinstance(arguments, dict):
             start = self._start(call["name"])
             self.done += 1
             yield start
-            arguments = json.dumps(call.get("arguments") or {}, ensure_ascii=False)
-            yield CallArguments(self._index, start.call, arguments)
+            yield CallArguments(self._index, start.call, json.dumps(arguments, ensure_ascii=False))
 
     def _start(self, name: str) -> CallStart:
         self.begun += 1
@@ -135,7 +139,7 @@ def _read(text: str, *, strict: bool = True) -> Any:
     """Read JSON that a model wrote; None where it is none, or where no answer could hold it."""
     try:
         value = json.loads(text, strict=strict)
-        json.dumps(value, ensure_ascii=False).encode()
-    except (ValueError, RecursionError):  # the first for half of a surrogate pair, too
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except (ValueError, RecursionError):  # the first for half of a surrogate pair and for NaN, too
         return None
     return value

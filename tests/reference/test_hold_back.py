@@ -101,6 +101,10 @@ def joined(pieces):
             '<tool_call>{"arguments": {"a": 1}, "name": "go"}</tool_call>',
             [CallStart(0, 0, "go"), CallArguments(0, 0, '{"a": 1}')],
         ),
+        (
+            '<tool_call>{"name": "go", "arguments": "{\\"a\\": 1}"}</tool_call>',
+            [CallStart(0, 0, "go"), CallArguments(0, 0, '{"a": 1}')],
+        ),
         ("<tool_call>nonsense</tool_call>", [Text(0, "<tool_call>nonsense</tool_call>")]),
         ('<tool_call>{"name": "go", "arguments": {"a": [1', [CallStart(0, 0, "go"), CallArguments(0, 0, '{"a": [1')]),
         ('<tool_call>{"name": "g', []),
@@ -110,6 +114,8 @@ def joined(pieces):
                 '<tool_call>{"name": "a\\q", "arguments": {}}</tool_call>',
                 '<tool_call>{"name": "a\\ud800", "arguments": {}}</tool_call>',
                 '<tool_call>{"name": "a", "args": "\\udfff"}</tool_call>',
+                '<tool_call>{"arguments": {"a": NaN}, "name": "a"}</tool_call>',
+                '<tool_call>{"name": "a", "arguments": "b"}</tool_call>',
             )
         ),
         ("an end </tool_call>of nothing </tool_", [Text(0, "an end of nothing </tool_")]),
