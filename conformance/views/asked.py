@@ -40,9 +40,7 @@ class Asked:
     @property
     def stops(self) -> list[str]:
         """Return the stop strings of the request."""
-        stops = self.request.get("stop")
-        found = [stops] if isinstance(stops, str) else stops if isinstance(stops, list) else []
-        return [stop for stop in found if isinstance(stop, str) and stop]
+        return stop_strings(self.request)
 
     @property
     def prompt(self) -> str:
@@ -54,6 +52,13 @@ class Asked:
         """Return the stream options of the request."""
         options = self.request.get("stream_options")
         return options if isinstance(options, dict) else {}
+
+
+def stop_strings(request: dict[str, Any]) -> list[str]:
+    """Return the stop strings that a request names, alone or in an array."""
+    stops = request.get("stop")
+    found = [stops] if isinstance(stops, str) else stops if isinstance(stops, list) else []
+    return [stop for stop in found if isinstance(stop, str) and stop]
 
 
 def is_count(value: object) -> bool:

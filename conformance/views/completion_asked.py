@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 from conformance.place import Where
 from conformance.transcript import Transcript
-from conformance.views.answer import Answer
-from conformance.views.completion import Completion, CompletionObject, TextChoice, TextPart, is_completion, texts_or_ids
+from conformance.views.asked import stop_strings
+from conformance.views.completion import Completion, CompletionObject, TextChoice, TextPart, texts_or_ids
+from conformance.views.endpoint import EndpointRequest
 
 FEW = 64
-ABSENT = frozenset({401, 403, 404, 405, 429, 501, 502, 503, 504})  # no such endpoint, no access, or no time for it
 
 
 class EndedText(TextChoice):
@@ -88,9 +88,7 @@ class StoppableText(TextChoice):
     @property
     def stops(self) -> list[str]:
         """Return the stop strings."""
-        stops = self.request.get("stop")
-        found = [stops] if isinstance(stops, str) else stops if isinstance(stops, list) else []
-        return [stop for stop in found if isinstance(stop, str) and stop]
+        return stop_strings(self.request)
 
     @property
     def answer(self) -> str:
@@ -287,32 +285,14 @@ class SuffixTwins:
         return Where()
 
 
-class CompletionRequest(Answer):
-    """An answer of a server that has the endpoint, to a request that is known.
+class CompletionRequest(EndpointRequest):
+    """An answer to a request for legacy completions."""
 
-    A failure of the server's counts only where another such request was answered.
-    """
-
-    @classmethod
-    def among(cls, transcripts: Sequence[Transcript]) -> Iterable[Self]:
-        """Return every answer of this kind."""
-        served = any(True for _ in CompletionObject.among(transcripts))
-        return (answer for answer in super().among(transcripts) if served or answer.status < 500)
+    to = "completions"
 
     @classmethod
-    def _fits(cls, transcript: Transcript) -> bool:
-        asked = "request" in transcript.knows and transcript.request.method == "POST" and is_completion(transcript)
-        request = transcript.request.json
-        return asked and transcript.status not in ABSENT and isinstance(request, dict) and cls._asks(request)
-
-    @classmethod
-    def _asks(cls, request: dict[str, Any]) -> bool:
-        return True
-
-    @property
-    def refused(self) -> bool:
-        """Tell whether the status is a client error."""
-        return 400 <= self.status < 500
+    def _served(cls, transcripts: Sequence[Transcript]) -> bool:
+        return any(True for _ in CompletionObject.among(transcripts))
 
 
 class ManyLogprobs(CompletionRequest):

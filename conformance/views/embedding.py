@@ -11,13 +11,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
-from typing import Any, Self
+from typing import Any
 
 from conformance.place import Where
 from conformance.transcript import Transcript
-from conformance.views.answer import Answer, JSONBody, endpoint_of
+from conformance.views.answer import JSONBody, endpoint_of
 from conformance.views.completion import ELIDED, TokenIds, texts_or_ids
-from conformance.views.completion_asked import ABSENT, in_few_ids
+from conformance.views.completion_asked import in_few_ids
+from conformance.views.endpoint import EndpointRequest
 from conformance.views.memo import once
 
 
@@ -327,27 +328,14 @@ class AloneAndAmong(SameInput):
         return best if self.one.likeness(best) > self.one.likeness(self.other) + 1e-3 else None
 
 
-class EmbeddingRequest(Answer):
-    """An answer of a server that has the endpoint, to a request that is known.
+class EmbeddingRequest(EndpointRequest):
+    """An answer to a request for embeddings."""
 
-    A failure of the server's counts only where another such request was answered.
-    """
-
-    @classmethod
-    def among(cls, transcripts: Sequence[Transcript]) -> Iterable[Self]:
-        """Return every answer of this kind."""
-        served = any(True for _ in EmbeddingList.among(transcripts))
-        return (answer for answer in super().among(transcripts) if served or answer.status < 500)
+    to = "embeddings"
 
     @classmethod
-    def _fits(cls, transcript: Transcript) -> bool:
-        asked = "request" in transcript.knows and transcript.request.method == "POST" and is_embedding(transcript)
-        request = transcript.request.json
-        return asked and transcript.status not in ABSENT and isinstance(request, dict) and cls._asks(request)
-
-    @classmethod
-    def _asks(cls, request: dict[str, Any]) -> bool:
-        return True
+    def _served(cls, transcripts: Sequence[Transcript]) -> bool:
+        return any(True for _ in EmbeddingList.among(transcripts))
 
 
 class EmptyInput(EmbeddingRequest):

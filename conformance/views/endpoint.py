@@ -1,16 +1,52 @@
-"""Endpoints beside chat as a whole: what a server says to all plain requests to one of them."""
+"""Endpoints beside chat: requests to one of them, and what a server says to all plain ones."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from conformance.place import Where
 from conformance.transcript import Transcript
-from conformance.views.answer import endpoint_of
+from conformance.views.answer import Answer, endpoint_of
 
+ABSENT = frozenset({401, 403, 404, 405, 429, 501, 502, 503, 504})  # no such endpoint, no access, or no time for it
 BUSY = (408, 429, 502, 503, 504)  # says that the server has no time, or is not there yet
+
+
+class EndpointRequest(Answer):
+    """An answer of a server that has the endpoint, to a request that is known.
+
+    A failure of the server's counts only where another such request was answered.
+    """
+
+    to: ClassVar[str]
+
+    @classmethod
+    def among(cls, transcripts: Sequence[Transcript]) -> Iterable[Self]:
+        """Return every answer of this kind."""
+        served = cls._served(transcripts)
+        return (answer for answer in super().among(transcripts) if served or answer.status < 500)
+
+    @classmethod
+    def _fits(cls, transcript: Transcript) -> bool:
+        known = "request" in transcript.knows and transcript.request.method == "POST"
+        asked, request = known and endpoint_of(transcript) == cls.to, transcript.request.json
+        return asked and transcript.status not in ABSENT and isinstance(request, dict) and cls._asks(request)
+
+    @classmethod
+    def _served(cls, transcripts: Sequence[Transcript]) -> bool:
+        """Tell whether the endpoint has answered a request."""
+        raise NotImplementedError
+
+    @classmethod
+    def _asks(cls, request: dict[str, Any]) -> bool:
+        return True
+
+    @property
+    def refused(self) -> bool:
+        """Tell whether the status is a client error."""
+        return 400 <= self.status < 500
 
 
 @dataclass(eq=False)
