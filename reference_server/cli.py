@@ -101,7 +101,7 @@ def _above_zero(text: str) -> float:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    from reference_server.engine.library import MissingExtraError
+    from reference_server.engine.bindings import MissingExtraError
     from reference_server.engine.model import ModelError
     from reference_server.listening import AddressError
 

@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 
-from reference_server.engine.library import MissingExtraError
+from reference_server.engine.bindings import MissingExtraError
 from reference_server.processes import Process
 
 NAMES = ("reference", "llama-cpp-python", "llama-server", "fault:NAME", "replay:FILE")

@@ -160,7 +160,7 @@ class Run:
     def _launch(self, config: pytest.Config) -> Target:
         """Start the target; one that can ask for a key does, so that its door is tried as well."""
         try:
-            from reference_server.engine.library import MissingExtraError
+            from reference_server.engine.bindings import MissingExtraError
             from reference_server.launchers import LaunchError, launch
         except ImportError as error:
             raise pytest.UsageError(

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from reference_server.engine import library
+from reference_server.engine import bindings
 from reference_server.engine.room import room
 
 _NO_WRITER = "cannot serve {}: the model has no decoder, and this server needs one that writes text"
@@ -25,15 +25,15 @@ class Model:
 
     def __init__(self, path: Path, *, sequences: int, context: int | None, batch: int) -> None:
         """Load the file and make room for texts of `context` tokens each, None: as many as is usual."""
-        self.api: Any = library.load()
+        self.api: Any = bindings.load()
         self._buffer = ctypes.create_string_buffer(1024)  # more than a token's text
         if not path.is_file():
             raise ModelError(f"no such model file: {path}")
-        library.complaint()
-        with library.failing_as(f"cannot load {path}"):
+        bindings.complaint()
+        with bindings.failing_as(f"cannot load {path}"):
             self.weights = self.api.llama_model_load_from_file(os.fsencode(path), self.api.llama_model_default_params())
         if not self.weights:
-            raise ModelError(f"cannot load {path}: {library.complaint() or 'llama.cpp refuses it'}")
+            raise ModelError(f"cannot load {path}: {bindings.complaint() or 'llama.cpp refuses it'}")
         try:
             self.room = self._room(path, sequences, context)
             self.context = self._open(path, sequences, batch)
@@ -70,10 +70,10 @@ class Model:
         params.n_threads = params.n_threads_batch = 1  # a second thread spins, and stalls on a busy machine
         # On a CPU plain attention is faster: by 15 % for one text and 40 % for eight (a Llama of 70 M weights).
         params.flash_attn_type = self.api.LLAMA_FLASH_ATTN_TYPE_DISABLED
-        with library.failing_as(f"cannot make room for {path}"):
+        with bindings.failing_as(f"cannot make room for {path}"):
             context = self.api.llama_init_from_model(self.weights, params)
         if not context:
-            raise ModelError(f"no room for {sequences} x {self.room} tokens of {path}: {library.complaint()}")
+            raise ModelError(f"no room for {sequences} x {self.room} tokens of {path}: {bindings.complaint()}")
         if not self.api.llama_get_memory(context):
             self.api.llama_free(context)
             raise ModelError(_NO_WRITER.format(path))
