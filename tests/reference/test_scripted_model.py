@@ -1,12 +1,16 @@
 """The scripted model: what its scripts may say, and how its file is made."""
 
+import math
+import queue
 import subprocess
 import sys
 
 import pytest
 
+from reference_server.engine.events import Scored
 from reference_server.model import cache
 from reference_server.model.scripts import FORK, SCRIPTS, Script, in_bytes
+from reference_server.model.template import END
 from reference_server.model.vocabulary import vocabulary
 
 
@@ -63,3 +67,39 @@ def test_the_file_is_the_same_whoever_builds_it_and_two_may_build_at_once(tmp_pa
     assert [path.name for path in first.parent.iterdir()] == [first.name]
     monkeypatch.setenv("CONFORMANCE_CACHE", str(tmp_path / "two"))
     assert cache.scripted_model().read_bytes() == first.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def likelihoods(engine_extra, model_cache):
+    """Tell how likely each token of a reply is, the end included, and what the likeliest ones at its start are."""
+    from reference_server.engine.engine import Engine
+
+    engine, end = Engine(cache.scripted_model(), sequences=1, context=2048), vocabulary().numbers[END]
+
+    def score(trigger, reply):
+        prompt, told = engine.model.tokenize(f"<|user|>{trigger}<|end|><|assistant|>"), queue.SimpleQueue()
+        engine.submit([*prompt, *reply, end], told.put, limit=0, top=3, scored=True)
+        while not isinstance(event := told.get(timeout=20), Scored):
+            pass
+        tokens = event.tokens[len(prompt) :]
+        return [token.logprob for token in tokens], [other.logprob for other in tokens[0].top]
+
+    yield score
+    engine.close()
+
+
+SPOKEN = [(trigger, number) for number, script in enumerate(SCRIPTS) for trigger in script.triggers]
+
+
+@pytest.mark.parametrize(("trigger", "script"), SPOKEN, ids=[trigger for trigger, _ in SPOKEN])
+def test_at_temperature_1_hardly_one_answer_in_a_million_strays_from_its_script(likelihoods, trigger, script):
+    logprobs, _ = likelihoods(trigger, vocabulary().replies[script])
+    assert sum(-math.expm1(logprob) for logprob in logprobs) < 1e-6
+
+
+@pytest.mark.parametrize("script", [number for number, script in enumerate(SCRIPTS) if script.instead])
+def test_where_a_call_is_forbidden_the_second_answer_is_as_certain(likelihoods, script):
+    (first, *others), likeliest = likelihoods(SCRIPTS[script].triggers[0], vocabulary().insteads[script])
+    assert first == likeliest[1]
+    assert math.exp(likeliest[2] - first) < 1e-7
+    assert sum(-math.expm1(logprob) for logprob in others) < 1e-6
