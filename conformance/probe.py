@@ -64,8 +64,13 @@ class Probe:
 
 
 def wanted(probes: Iterable[Probe], needs: Iterable[frozenset[str]]) -> list[Probe]:
-    """Return the probes that exercise at least one of the requirements with these needs, in their order."""
-    needs = set(needs)
+    """Return the probes that exercise at least one of the requirements with these needs, in their order.
+
+    Those of a group are compared with each other, so that all of it is wanted where one is.
+    """
+    probes, needs = list(probes), set(needs)
     core = frozenset() in needs
     named = needs - {frozenset()}
-    return [probe for probe in probes if (core and probe.core) or any(need <= probe.asks for need in named)]
+    asked = [probe for probe in probes if (core and probe.core) or any(need <= probe.asks for need in named)]
+    groups = {probe.group for probe in asked} - {""}
+    return [probe for probe in probes if probe in asked or probe.group in groups]

@@ -21,6 +21,7 @@ from conformance.probe import Probe, wanted
 from conformance.probes import PROBES
 from conformance.record import Recorder
 from conformance.requirement import Requirement
+from conformance.second_look import doubtful, settled
 from conformance.target import Target, TargetError
 from conformance.transcript import Transcript
 
@@ -87,8 +88,12 @@ class Run:
 
         recorder.sink = take
         left = [probe for probe in self._probes if probe.name not in self.transcripts]
+        again: list[Transcript] = []
         try:
             asyncio.run(recorder.record(left))
+            recorder.sink = again.append
+            groups = doubtful(self._in_order())
+            asyncio.run(recorder.record(probe for probe in self._probes if probe.group in groups))
         except TargetError as error:
             raise pytest.UsageError(str(error)) from None
         finally:
@@ -96,6 +101,8 @@ class Run:
             for probe in left:
                 if probe.name not in self.transcripts:
                     self._take(recorder.cut_short(probe, INTERRUPTED))
+            for transcript in settled(self._in_order(), again):
+                self._take(transcript)
             self._judge()
 
     def verdict(self, id: str) -> Verdict:  # noqa: A002

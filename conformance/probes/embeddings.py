@@ -13,9 +13,9 @@ REFUSED = (
     Probe("embeddings-empty-list", PATH, json={"input": []}),
 )
 PROBES = (
-    Probe("embeddings-one", PATH, json={"input": TEXTS[1]}),
+    Probe("embeddings-one", PATH, json={"input": TEXTS[1]}, group="encodings"),
     Probe("embeddings-batch", PATH, json={"input": TEXTS, "encoding_format": "float"}),
-    Probe("embeddings-base64", PATH, json={"input": TEXTS[1], "encoding_format": "base64"}),
+    Probe("embeddings-base64", PATH, json={"input": TEXTS[1], "encoding_format": "base64"}, group="encodings"),
     Probe("embeddings-dimensions", PATH, json={"input": TEXTS[1], "dimensions": 16}),
     Probe("embeddings-token-ids", PATH, json={"input": [[300, 301, 302]]}),
     *REFUSED,

@@ -30,13 +30,13 @@ class ModelProbe(Probe):
         return replace(request, path=f"{request.path}/{quote(model, safe=self.safe)}")
 
 
-LIST = Probe("models", path="/models", method="GET", core=True)
+LIST = Probe("models", path="/models", method="GET", core=True, group="models")
 
 # Each is to be refused.
 REFUSED = (Probe("model-not-listed", path=UNKNOWN, method="GET"),)
 PROBES = (
     LIST,
-    ModelProbe("model-encoded", path="/models", method="GET"),
-    ModelProbe("model-plain", path="/models", method="GET", safe="/:@"),
+    ModelProbe("model-encoded", path="/models", method="GET", group="models"),
+    ModelProbe("model-plain", path="/models", method="GET", safe="/:@", group="models"),
     *REFUSED,
 )

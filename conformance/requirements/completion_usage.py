@@ -47,7 +47,7 @@ def of_one_prompt(transcript: Transcript) -> Transcript:
     "completion-usage-counts-all-prompts",
     schema("CompletionUsage.prompt_tokens", 32211),
     quality("of a batch only one prompt is counted"),
-    needs="completions batch",
+    needs="completions",
 )
 def counts_all_prompts(counted: CountedBatch) -> Findings:
     """The prompt tokens of a legacy completion of several prompts are those of all of them."""

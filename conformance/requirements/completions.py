@@ -255,7 +255,10 @@ def prompts_swapped(transcript: Transcript) -> Transcript:
 
 @must("completion-same-streamed", quality("text lost or doubled on the way"), needs="completions stream")
 def same_streamed(twins: CompletionTwins) -> Findings:
-    """The pieces of a stream, joined, are the text of the whole answer to the same seeded request."""
+    """The pieces of a stream, joined, are the text of the whole answer to the same seeded request.
+
+    Where they are not, both are asked again, and only what happens twice counts.
+    """
     if twins.streamed.text != twins.whole.text:
         yield twins, show(twins.whole.text), show(twins.streamed.text)
 

@@ -295,7 +295,11 @@ def as_legacy(transcript: Transcript) -> Transcript:
     return _choices(transcript, lambda choice: choice.update(logprobs=old))
 
 
-@should("logprobs-as-many-as-tokens", quality("scores of tokens that are missing, or of more than there are"))
+@should(
+    "logprobs-as-many-as-tokens",
+    quality("scores of tokens that are missing, or of more than there are"),
+    needs="logprobs",
+)
 def as_many(turn: Counted) -> Findings:
     """There are as many entries as completion tokens, up to end tokens."""
     if turn.completion is not None and abs(len(turn.entries) - turn.completion) > 2:

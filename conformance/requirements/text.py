@@ -25,8 +25,9 @@ TEMPLATE = re.compile(
 def same_streamed(twins: Twins) -> Findings:
     """The pieces of a stream, joined, are the content of the whole answer to the same seeded request.
 
-    A model that is not the same twice writes another text. Only what a transport does to a text is found: white space
-    that is lost, pieces that are missing or doubled, an end that is cut off where the model did not choose it.
+    A model that is not the same twice writes another text, so both are asked again, and only what happens twice counts.
+    Of that only what a transport does to a text is found: white space that is lost, pieces that are missing or doubled,
+    an end that is cut off where the model did not choose it.
     """
     for index, text in twins.whole.texts.items():
         choice = twins.streamed.get(index)

@@ -115,7 +115,7 @@ def sent_twice(transcript: Transcript) -> Transcript:
     return edit_chunks(transcript, twice)
 
 
-@observe("tool-arguments-in-pieces", observed('the first fragment has "", and pieces follow'))
+@observe("tool-arguments-in-pieces", observed('the first fragment has "", and pieces follow'), needs="tools")
 def in_pieces(call: ContinuedCall) -> Findings:
     """The first fragment of a call that comes in several has empty arguments; a whole call in one is legal too."""
     if call.first.arguments and not call.restarts:

@@ -79,6 +79,7 @@ def finish_stop(transcript: Transcript) -> Transcript:
     bug("https://github.com/mudler/LocalAI/issues/6218"),
     bug("https://github.com/mastra-ai/mastra/pull/14187"),
     bug("https://github.com/jjang-ai/vmlx/issues/219"),
+    needs="tools",
 )
 def finish_has_call(turn: AllegedlyCallingTurn) -> Findings:
     """The finish reason tool_calls comes only with a call."""
@@ -223,7 +224,7 @@ def markup_in_text(transcript: Transcript) -> Transcript:
     return edit_json(transcript, lambda body: message_of(body).update(content='<tool_call>{"name": "get_weather"'))
 
 
-@should("tool-content-not-blank", observed("null, or prose"))
+@should("tool-content-not-blank", observed("null, or prose"), needs="tools")
 def content_not_blank(turn: CallingTurn) -> Findings:
     """Beside a call the content is null, "" or prose, never white space alone, which is left over from markup."""
     if turn.content and not turn.content.strip():
@@ -265,7 +266,10 @@ def content_absent(transcript: Transcript) -> Transcript:
     compat=Level.SHOULD,
 )
 def same_streamed(twins: CallingTwins) -> Findings:
-    """The calls of a stream are those of the whole answer to the same seeded request, arguments included."""
+    """The calls of a stream are those of the whole answer to the same seeded request, arguments included.
+
+    Where they are not, both are asked again, and only what happens twice counts.
+    """
     streamed, whole = twins.turns
     for index in streamed.keys() & whole.keys():
         one, other = ([(call.name, _read(call.arguments)) for call in side[index].calls] for side in (streamed, whole))
@@ -296,7 +300,7 @@ def lost_in_stream(transcript: Transcript) -> Transcript:
     return edit_chunks(transcript, lose)
 
 
-@should("tool-call-in-one-form", docs("chat-streaming", "function_call is replaced by tool_calls"))
+@should("tool-call-in-one-form", docs("chat-streaming", "function_call is replaced by tool_calls"), needs="tools")
 def in_one_form(turn: CallingTurn) -> Findings:
     """An answer with tool_calls has no function_call beside them, be it empty."""
     for said in turn.said:

@@ -263,7 +263,12 @@ def without_function(transcript: Transcript) -> Transcript:
     return edit_chunks(transcript, bare)
 
 
-@must("tool-call-ids-distinct", quality("no result can be routed"), bug("https://github.com/mudler/LocalAI/pull/9470"))
+@must(
+    "tool-call-ids-distinct",
+    quality("no result can be routed"),
+    bug("https://github.com/mudler/LocalAI/pull/9470"),
+    needs="tools",
+)
 def ids_distinct(turn: CallingTurn) -> Findings:
     """The calls of one answer have different ids."""
     ids = [str(call.id) for call in turn.calls if call.id]
@@ -290,6 +295,7 @@ def message_of(body: Any) -> Any:
     "tool-call-id-legal",
     observed("call_ and 24 letters or digits"),
     habit("other servers refuse an id with other characters, or a longer one, when the talk moves on to them"),
+    needs="tools",
 )
 def id_legal(call: IdentifiedCall) -> Findings:
     """The id of a call consists of letters, digits, _ and -, at most 64 of them."""
@@ -307,6 +313,7 @@ def id_odd(transcript: Transcript) -> Transcript:
     "tool-name-legal",
     schema("FunctionObject.name"),
     bug("https://github.com/vllm-project/vllm/issues/32587"),
+    needs="tools",
 )
 def name_legal(call: NamedCall) -> Findings:
     """The name of a called function consists of letters, digits, _ and -, at most 64 of them."""
@@ -321,7 +328,7 @@ def name_with_token(transcript: Transcript) -> Transcript:
     return edit_fragments(transcript, lambda found: found[0]["function"].update(name=name))
 
 
-@observe("tool-name-offered", habit("code that finds functions by their name has none of that one"))
+@observe("tool-name-offered", habit("code that finds functions by their name has none of that one"), needs="tools")
 def name_offered(turn: ToolsTurn) -> Findings:
     """The called function is one of those offered; a model may invent others."""
     for call in turn.calls:

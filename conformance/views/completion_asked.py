@@ -11,6 +11,7 @@ from conformance.transcript import Transcript
 from conformance.views.asked import stop_strings
 from conformance.views.completion import Completion, CompletionObject, TextChoice, TextPart, texts_or_ids
 from conformance.views.endpoint import EndpointRequest
+from conformance.views.run import TWINS
 
 FEW = 64
 
@@ -237,7 +238,7 @@ class CompletionTwins:
         groups: dict[str, list[TextChoice]] = {}
         for choice in EndedText.among(transcripts):
             echoed = not choice.request.get("echo") or choice.text.startswith(choice.prompt or "")
-            if choice.transcript.group.startswith("twins") and echoed:
+            if choice.transcript.group.startswith(TWINS) and echoed:
                 groups.setdefault(f"{choice.transcript.group} {choice.index}", []).append(choice)
         for choices in groups.values():
             streamed = [choice for choice in choices if choice.completion.streamed]

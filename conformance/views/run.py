@@ -16,6 +16,8 @@ from conformance.views.usage import Usage
 from conformance.views.wrong_request import wrong
 
 AFTER_MISTAKES = "after-mistakes"
+TWINS = "twins"
+"""What the groups of such pairs begin with."""
 
 
 @dataclass(eq=False)
@@ -58,7 +60,7 @@ class Twins:
             return
         groups = defaultdict[str, list[Transcript]](list)
         for transcript in transcripts:
-            if transcript.group.startswith("twins"):
+            if transcript.group.startswith(TWINS):
                 groups[transcript.group].append(transcript)
         for members in groups.values():
             choices = {choice.index: choice for choice in Choice.among(members) if choice.finish}

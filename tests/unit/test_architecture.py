@@ -19,7 +19,7 @@ LAYERS = [
     {"transcript", "json_text", "sse", "warrant", "coding", "redact"},
     {"place", "features", "schema"},
     {"views", "shapes"},
-    {"exchange"},
+    {"exchange", "second_look"},
     {"reading"},
     {"requirement", "mutation", "goldens"},
     {"requirements", "profile", "profiles"},
@@ -30,7 +30,19 @@ LAYERS = [
 # The way to a target: it knows transcripts, and nothing of what is judged in them.
 RECORDING = {"target", "discovery", "negotiation", "probe", "probes", "record"}
 BEFORE_RECORDING = {"__init__", "transcript", "json_text", "features", "coding", "redact"}
-PURE = {"transcript", "sse", "json_text", "schema", "views", "requirement", "requirements", "judge", "warrant", "place"}
+PURE = {
+    "transcript",
+    "sse",
+    "json_text",
+    "schema",
+    "views",
+    "requirement",
+    "requirements",
+    "judge",
+    "warrant",
+    "place",
+    "second_look",
+}
 IMPURE_LIBRARIES = {"asyncio", "httpx", "socket", "ssl", "threading", "time", "pytest", "random", "subprocess"}
 
 

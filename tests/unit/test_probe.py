@@ -2,6 +2,8 @@ import json
 
 import pytest
 
+from conformance import goldens
+from conformance.cli.lint import all_requirements
 from conformance.features import features
 from conformance.probe import Probe, wanted
 from conformance.probes import PROBES, mistakes
@@ -67,8 +69,21 @@ def test_only_what_the_requirements_need_is_wanted():
     assert {"tools-stream", "tools-whole"} <= names(["tools"])
     assert all(name.startswith("tools-") for name in names(["tools"]))
     assert {"tools-stream", "chat-stream-logprobs", "chat-whole-logprobs"} <= names(["tools stream", "logprobs"])
-    assert "tools-whole" not in names(["tools stream", "logprobs"])
+    assert "chat-whole" not in names(["tools stream", "logprobs"])
     assert names(["no-such-feature"]) == set()
+
+
+def test_who_wants_one_of_a_group_wants_all_of_it():
+    assert {"tools-stream", "tools-whole"} <= names(["tools stream"])
+    assert {"models", "model-plain", "model-encoded"} <= names(["model"])
+
+
+@pytest.mark.parametrize("requirement", all_requirements(), ids=lambda requirement: requirement.id)
+def test_a_requirement_that_is_selected_alone_is_exercised_as_in_a_whole_run(requirement):
+    def exercised(probes):
+        return any(True for _ in requirement.subject.among([goldens.load(probe.name) for probe in probes]))
+
+    assert exercised(wanted(PROBES, [requirement.needs])) == exercised(PROBES)
 
 
 def test_requirements_without_needs_are_exercised_by_the_core():
