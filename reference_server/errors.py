@@ -4,6 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 
+class GoneError(Exception):
+    """The client has gone away; there is nobody to tell."""
+
+
 class RequestError(Exception):
     """A request that is refused, with all that the client is told of the reason."""
 

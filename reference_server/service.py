@@ -12,14 +12,14 @@ from reference_server import grammar
 from reference_server.chat.request import ChatRequest
 from reference_server.completion.request import CompletionRequest, Prompt
 from reference_server.embedding.request import EmbeddingRequest
-from reference_server.engine.embedder import Embedder
+from reference_server.engine.embedder import AbandonedError, Embedder, EmbeddingJob
 from reference_server.engine.engine import ClosedError, Engine
 from reference_server.engine.events import Event
 from reference_server.engine.job import Job
 from reference_server.engine.model import ModelError
 from reference_server.engine.sampling import Grammar, GrammarError, Sampling
 from reference_server.engine.work import Work
-from reference_server.errors import BusyError, RequestError, unknown_model
+from reference_server.errors import BusyError, GoneError, RequestError, unknown_model
 from reference_server.generation import Generation, Post
 from reference_server.prompt import Prompt as Written
 from reference_server.prompt import Prompts
@@ -142,21 +142,18 @@ class Service:
             raise _closed() from error
         return generation
 
-    async def embed(self, request: EmbeddingRequest) -> tuple[list[list[float]], int]:
-        """Give a vector for each input, and the number of their tokens; raises RequestError as `start` does."""
-        self._refuse_if_closed()
+    async def embed(self, request: EmbeddingRequest) -> "Embedding":
+        """Begin to make a vector for each input; raises RequestError as `start` does."""
+        self.refuse_if_closed()
         if request.model != self.card.id:
             raise unknown_model(request.model)
         if request.dimensions is not None and request.dimensions > (width := self._engine.model.width):
             message = f"Invalid 'dimensions': expected a value <= {width}, but got {request.dimensions}."
             raise RequestError(message, param="dimensions", code="integer_above_max_value")
+        self._find_turn()
         inputs = await self._read(request.inputs, "input", self._embedder.room)
-        try:
-            vectors = await asyncio.to_thread(self._embedder.embed, inputs, request.dimensions)
-        except ModelError:
-            self._refuse_if_closed()
-            raise
-        return vectors, sum(map(len, inputs))
+        self._find_turn()
+        return Embedding(self, self._embedder.submit(inputs, request.dimensions))
 
     @property
     def healthy(self) -> bool:
@@ -164,8 +161,8 @@ class Service:
         return self._engine.open and not self._retired
 
     def work(self) -> Work:
-        """Tell what the engine is doing."""
-        return self._engine.work()
+        """Tell what the engine and the embedder are doing, together."""
+        return Work(*(sum(numbers) for numbers in zip(self._engine.work(), self._embedder.work(), strict=True)))
 
     def retire(self) -> None:
         """Take no more requests, and end those for vectors; answers under way go on."""
@@ -180,7 +177,7 @@ class Service:
 
     def _admit(self, model: str, n: int, texts: int) -> None:
         """Refuse what is for another model, or for which there is no room now."""
-        self._refuse_if_closed()
+        self.refuse_if_closed()
         if model != self.card.id:
             raise unknown_model(model)
         if n > self._engine.sequences:
@@ -196,7 +193,12 @@ class Service:
         if self._engine.load + texts > self._most:
             raise BusyError
 
-    def _refuse_if_closed(self) -> None:
+    def _find_turn(self) -> None:
+        """Refuse vectors while as many requests for them wait as texts may; they keep nobody else waiting."""
+        if self._embedder.load >= self._most:
+            raise BusyError
+
+    def refuse_if_closed(self) -> None:
         """Refuse what needs a model that is gone: at first, and wherever somebody may have closed us meanwhile."""
         if not self.healthy:
             raise _closed()
@@ -218,7 +220,7 @@ class Service:
     async def _aside(self, work: Callable[[], T]) -> T:
         """Do in another thread what takes long; whoever closes us waits for that, and may then go first."""
         done = await asyncio.to_thread(work)
-        self._refuse_if_closed()
+        self.refuse_if_closed()
         return done
 
     async def _prepared(self, request: ChatRequest) -> tuple[Grammar | None, Written]:
@@ -260,6 +262,25 @@ class Service:
             logit_bias=bias,
             grammar=form,
         )
+
+
+class Embedding:
+    """Vectors in the making."""
+
+    def __init__(self, service: Service, job: EmbeddingJob) -> None:
+        self._service, self._job = service, job
+        self.tokens = sum(map(len, job.texts))
+        self.cancel = job.cancel
+
+    async def vectors(self) -> list[list[float]]:
+        """Wait for them; raises RequestError where the service is closed, and GoneError where they were cancelled."""
+        try:
+            return await asyncio.wrap_future(self._job.vectors)
+        except AbandonedError:
+            raise GoneError from None
+        except ModelError:
+            self._service.refuse_if_closed()
+            raise
 
 
 def _closed() -> RequestError:

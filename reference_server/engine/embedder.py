@@ -1,7 +1,7 @@
-"""Vectors of texts: the mean of what the network makes of their tokens, in a context of its own."""
+"""Vectors of texts: the mean of what the network makes of their tokens, in a context and a thread of its own."""
 
-import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from reference_server.engine.batch import Batch
 from reference_server.engine.model import Model, ModelError
+from reference_server.engine.work import Work
 
 Vector = npt.NDArray[np.float64]
 
@@ -16,24 +17,59 @@ MOST = 512
 """Tokens of a text: llama.cpp takes the mean over what is decoded at once."""
 
 
+class AbandonedError(Exception):
+    """Nobody waits for these vectors any more."""
+
+
+class EmbeddingJob:
+    """Some texts, and their vectors when they come."""
+
+    def __init__(self, texts: Sequence[Sequence[int]], dimensions: int | None) -> None:
+        self.texts, self.dimensions = texts, dimensions
+        self.vectors: Future[list[list[float]]]
+        self.cancelled = False
+
+    def cancel(self) -> None:
+        """Give it up before its next text, from any thread."""
+        self.cancelled = True
+
+
 class Embedder:
-    """Made on first use, as most servers are never asked for vectors; from any thread, one after the other."""
+    """Takes jobs from any thread, and does one after the other.
+
+    The context is made on first use, as most servers are never asked for vectors.
+    """
 
     def __init__(self, model: Model, context: int) -> None:
         self.room = min(context, MOST)
-        self._model, self._lock = model, threading.Lock()
+        self._model = model
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="embed")
         self._context: Any = None
         self._retired = False
+        self._jobs: list[EmbeddingJob] = []
+        self._read = 0  # tokens since the start
 
-    def embed(self, texts: Iterable[Sequence[int]], dimensions: int | None = None) -> list[list[float]]:
-        """Give a vector of length 1 for each text, cut to its first dimensions where so many are wanted only.
+    def submit(self, texts: Sequence[Sequence[int]], dimensions: int | None = None) -> EmbeddingJob:
+        """Ask for a vector of length 1 for each text, cut to its first dimensions where so many are wanted only.
 
-        Every text is decoded alone, so that its neighbours cannot change its vector.
+        Their future raises AbandonedError where the job is cancelled, and ModelError where the embedder is closed or
+        llama.cpp fails. Every text is decoded alone, so that its neighbours cannot change its vector.
         """
-        with self._lock:
-            if self._context is None and not self._retired:
-                self._open()
-            return [_unit(self._mean(text)[:dimensions]) for text in texts]
+        job = EmbeddingJob(texts, dimensions)
+        job.vectors = self._thread.submit(self._embed, job)
+        self._jobs.append(job)
+        job.vectors.add_done_callback(lambda _: self._jobs.remove(job))
+        return job
+
+    @property
+    def load(self) -> int:
+        """Count the jobs that are being done or wait for it."""
+        return len(self._jobs)
+
+    def work(self) -> Work:
+        """Tell what is being done, from any thread."""
+        load = self.load
+        return Work(min(load, 1), max(load - 1, 0), self._read, 0)
 
     def retire(self) -> None:
         """Take no more texts, neither of those that are being embedded."""
@@ -42,10 +78,15 @@ class Embedder:
     def close(self) -> None:
         """Give the memory back; a second call does nothing."""
         self.retire()
-        with self._lock:
-            if self._context is not None:
-                self._model.api.llama_free(self._context)
-            self._context = None
+        self._thread.shutdown()
+        if self._context is not None:
+            self._model.api.llama_free(self._context)
+        self._context = None
+
+    # From here on: its thread.
+
+    def _embed(self, job: EmbeddingJob) -> list[list[float]]:
+        return [_unit(self._mean(text, job)[: job.dimensions]) for text in job.texts]
 
     def _open(self) -> None:
         api = self._model.api
@@ -58,15 +99,20 @@ class Embedder:
             raise ModelError("no room for embeddings")
         self._batch = Batch(api, self.room)
 
-    def _mean(self, tokens: Sequence[int]) -> Vector:
+    def _mean(self, tokens: Sequence[int], job: EmbeddingJob) -> Vector:
+        if job.cancelled:
+            raise AbandonedError
         if self._retired:
             raise ModelError("the embedder is closed")
+        if self._context is None:
+            self._open()
         api = self._model.api
         api.llama_memory_clear(api.llama_get_memory(self._context), True)
         self._batch.clear()
         self._batch.add(tokens, 0, 0, output=True, outputs=True)
         if code := api.llama_decode(self._context, self._batch.struct):
             raise ModelError(f"llama.cpp cannot embed {len(tokens)} tokens: {code}")
+        self._read += len(tokens)
         pointer = api.llama_get_embeddings_seq(self._context, 0)
         return np.ctypeslib.as_array(pointer, (self._model.width,)).astype(np.float64)
 

@@ -1,15 +1,14 @@
 """What the engine is doing, in numbers."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class Work:
+class Work(NamedTuple):
     """Jobs as they stand now, and tokens since the start."""
 
     running: int
-    """Jobs with places in the context."""
+    """Jobs that are being done."""
     waiting: int
-    """Jobs that wait for theirs."""
+    """Jobs that wait for their turn."""
     prompt_tokens: int
     completion_tokens: int

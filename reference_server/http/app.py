@@ -50,7 +50,7 @@ def application(service: Service, key: str | None = None, *, heartbeat: float = 
         routes=[
             Route("/v1/chat/completions", chat, methods=["POST"]),
             Route("/v1/completions", Completions(service.complete, heartbeat), methods=["POST"]),
-            Route("/v1/embeddings", Embeddings(service.embed).answer, methods=["POST"]),
+            Route("/v1/embeddings", Embeddings(service.embed), methods=["POST"]),
             Route("/v1/models", models),
             Route("/v1/models/{id:path}", model),
             Route("/health", health),

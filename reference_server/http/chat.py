@@ -7,10 +7,10 @@ from starlette.types import Receive, Scope, Send
 
 from reference_server.chat.parameters import read
 from reference_server.chat.request import ChatRequest
+from reference_server.errors import GoneError
 from reference_server.http import wire
 from reference_server.http.body import read_json
 from reference_server.http.chunks import Chunks
-from reference_server.http.outcome import GoneError
 from reference_server.http.sending import HEARTBEAT, Answering, cancelled_with_client, send_stream, send_whole
 from reference_server.http.whole import Whole
 

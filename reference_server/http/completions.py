@@ -10,9 +10,10 @@ from starlette.types import Receive, Scope, Send
 
 from reference_server.completion.parameters import read
 from reference_server.completion.request import CompletionRequest
+from reference_server.errors import GoneError
 from reference_server.http import wire
 from reference_server.http.body import read_json
-from reference_server.http.outcome import GoneError, plain_reason
+from reference_server.http.outcome import plain_reason
 from reference_server.http.sending import HEARTBEAT, Answering, cancelled_with_client, send_stream, send_whole
 from reference_server.text.echo import Unscored
 from reference_server.text.pieces import Finished, Piece, Text, TokenScore

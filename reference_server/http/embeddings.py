@@ -1,37 +1,54 @@
 """`POST /v1/embeddings`: vectors as arrays of numbers, or as base64 of little-endian float32."""
 
 import base64
+import contextlib
 import struct
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
 
-from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from reference_server.embedding.request import EmbeddingRequest, read
+from reference_server.errors import GoneError
 from reference_server.http import wire
 from reference_server.http.body import read_json
+from reference_server.http.sending import Cancellable, cancelled_with_client
 
-Embed = Callable[[EmbeddingRequest], Awaitable[tuple[list[list[float]], int]]]
-"""Gives the vectors and the number of tokens; raises RequestError for what cannot be done."""
+
+class Embedding(Cancellable, Protocol):
+    """Vectors in the making."""
+
+    tokens: int
+
+    async def vectors(self) -> list[list[float]]:
+        """Wait for them; raises RequestError where they cannot be made, and GoneError where nobody waits for them."""
+
+
+Start = Callable[[EmbeddingRequest], Awaitable[Embedding]]
+"""Begins to make vectors; raises RequestError for what cannot be done."""
 
 
 class Embeddings:
-    """The endpoint."""
+    """The endpoint as an ASGI application."""
 
-    def __init__(self, embed: Embed) -> None:
-        self._embed = embed
+    def __init__(self, start: Start) -> None:
+        self._start = start
 
-    async def answer(self, request: Request) -> Response:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        asked = read(await read_json(request.scope, request.receive))
-        vectors, tokens = await self._embed(asked)
-        data = [
-            {"object": "embedding", "index": index, "embedding": _packed(vector) if asked.base64 else vector}
-            for index, vector in enumerate(vectors)
-        ]
-        counts = {"prompt_tokens": tokens, "total_tokens": tokens}
-        document = {"object": "list", "data": data, "model": asked.model, "usage": counts}
-        return Response(wire.encode(document), media_type="application/json")
+        with contextlib.suppress(ConnectionAbortedError, GoneError):
+            asked = read(await read_json(scope, receive))
+            embedding = await self._start(asked)
+            async with cancelled_with_client(embedding, receive):
+                vectors = await embedding.vectors()
+                data = [
+                    {"object": "embedding", "index": index, "embedding": _packed(vector) if asked.base64 else vector}
+                    for index, vector in enumerate(vectors)
+                ]
+                counts = {"prompt_tokens": embedding.tokens, "total_tokens": embedding.tokens}
+                document = {"object": "list", "data": data, "model": asked.model, "usage": counts}
+                await Response(wire.encode(document), media_type="application/json")(scope, receive, send)
 
 
 def _packed(vector: Sequence[float]) -> str:

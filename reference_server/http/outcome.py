@@ -1,12 +1,8 @@
 """How an answer ended: well, or in a way that the client must hear of."""
 
 from reference_server.chat.request import ChatRequest
-from reference_server.errors import RequestError
+from reference_server.errors import GoneError, RequestError
 from reference_server.text.pieces import Finished
-
-
-class GoneError(Exception):
-    """The client has gone away; there is nobody to tell."""
 
 
 def reason(request: ChatRequest, finished: Finished) -> str:

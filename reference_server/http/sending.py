@@ -16,11 +16,18 @@ HEARTBEAT = 5.0
 """Seconds of silence after which a stream says that it lives."""
 
 
-class Answering(Protocol):
+class Cancellable(Protocol):
+    """Something that is being made for a client."""
+
+    @property
+    def cancel(self) -> Callable[[], None]:
+        """End it."""
+
+
+class Answering(Cancellable, Protocol):
     """A generation under way."""
 
     usage: Usage
-    cancel: Callable[[], None]
 
     async def pieces(self) -> list[Piece]:
         """Wait for news."""
@@ -51,20 +58,20 @@ class Gathered(Protocol):
 
 
 @contextlib.asynccontextmanager
-async def cancelled_with_client(generation: Answering, receive: Receive) -> AsyncIterator[None]:
-    """End the generation when the client goes away, or when the answer fails."""
+async def cancelled_with_client(work: Cancellable, receive: Receive) -> AsyncIterator[None]:
+    """End the work when the client goes away, or when the answer fails."""
 
     async def watch() -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
-        generation.cancel()
+        work.cancel()
 
     watcher = asyncio.create_task(watch())
     try:
         yield
     finally:
         watcher.cancel()
-        generation.cancel()
+        work.cancel()
 
 
 async def send_whole(whole: Gathered, generation: Answering, send: Send) -> None:

@@ -1,6 +1,7 @@
 """The service while others come and it closes: what is refused, and that nothing touches a model that is gone."""
 
 import asyncio
+import queue
 import threading
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from reference_server.chat.request import ChatRequest, Format, Tool, Tools
 from reference_server.completion.request import CompletionRequest
 from reference_server.embedding.request import EmbeddingRequest
-from reference_server.errors import BusyError, RequestError
+from reference_server.errors import BusyError, GoneError, RequestError
 
 LONG = "unicode" * 1300  # long enough to be read in another thread, short enough for the context
 TOOL = Tool("f", {"type": "function", "function": {"name": "f"}}, {"type": "object"})
@@ -73,16 +74,87 @@ def test_texts_for_which_there_are_no_vectors_yet_do_not_hold_the_end_up(service
     embedder, seen = service._embedder, []
     mean = embedder._mean
 
-    def ending(tokens):
+    def ending(tokens, job):
         seen.append(tokens)
         service.retire()
-        return mean(tokens)
+        return mean(tokens, job)
+
+    async def run():
+        await (await service.embed(EmbeddingRequest("scripted", ("hello",) * 3))).vectors()
 
     monkeypatch.setattr(embedder, "_mean", ending)
     with pytest.raises(RequestError) as caught:
-        asyncio.run(service.embed(EmbeddingRequest("scripted", ("hello",) * 3)))
+        asyncio.run(run())
     assert caught.value.status == 503
     assert len(seen) == 1
+
+
+@pytest.fixture
+def slow(service, monkeypatch):
+    """Let a test say when each text is embedded; gives the texts that were begun, and what lets one go on."""
+    begun, go_on, mean = queue.SimpleQueue(), threading.Semaphore(0), service._embedder._mean
+
+    def wait(tokens, job):
+        begun.put(tokens)
+        assert go_on.acquire(timeout=20)
+        return mean(tokens, job)
+
+    monkeypatch.setattr(service._embedder, "_mean", wait)
+    return begun, go_on
+
+
+def test_vectors_that_nobody_waits_for_are_not_made(service, slow):
+    begun, go_on = slow
+
+    async def run():
+        first = await service.embed(EmbeddingRequest("scripted", ("hello",) * 100))
+        assert await asyncio.to_thread(begun.get, timeout=20)
+        assert service.work().running == 1
+        first.cancel()
+        go_on.release()
+        with pytest.raises(GoneError):
+            await first.vectors()
+        assert begun.empty()
+        assert (service.work().running, service.work().waiting) == (0, 0)
+        go_on.release()
+        assert len(await (await service.embed(EmbeddingRequest("scripted", ("hello",)))).vectors()) == 1
+
+    asyncio.run(run())
+
+
+def test_more_requests_for_vectors_than_the_queue_takes_are_told_to_come_back(service, slow, monkeypatch):
+    _, go_on = slow
+    monkeypatch.setattr(service, "_most", 2)
+
+    async def run():
+        waiting = [await service.embed(EmbeddingRequest("scripted", ("hello",))) for _ in range(2)]
+        assert (service.work().running, service.work().waiting) == (1, 1)
+        with pytest.raises(BusyError):
+            await service.embed(EmbeddingRequest("scripted", ("hello",)))
+        go_on.release(2)
+        for embedding in waiting:
+            assert len(await embedding.vectors()) == 1
+        assert service.work().running == 0
+        assert service.work().prompt_tokens == sum(embedding.tokens for embedding in waiting)
+
+    asyncio.run(run())
+
+
+def test_a_request_for_vectors_whose_task_ends_is_no_load_any_more(service, slow, monkeypatch):
+    _, go_on = slow
+    monkeypatch.setattr(service, "_most", 2)
+
+    async def run():
+        running, waiting = [await service.embed(EmbeddingRequest("scripted", ("hello",))) for _ in range(2)]
+        task = asyncio.ensure_future(waiting.vectors())
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+        assert (service.work().running, service.work().waiting) == (1, 0)
+        go_on.release()
+        assert len(await running.vectors()) == 1
+
+    asyncio.run(asyncio.wait_for(run(), 20))
 
 
 def test_those_that_are_read_at_once_do_not_overfill_the_queue(service, monkeypatch):
