@@ -247,21 +247,14 @@ class Service:
         self, request: ChatRequest | CompletionRequest, *, calls: bool = False, form: Grammar | None = None
     ) -> Sampling:
         vocabulary = self._engine.model.n_vocab
-        if request.logit_bias and max(request.logit_bias) >= vocabulary:
+        asked = request.sampling
+        if asked.logit_bias and max(asked.logit_bias) >= vocabulary:
             message = f"Invalid 'logit_bias': token numbers go from 0 to {vocabulary - 1}."
             raise RequestError(message, param="logit_bias", code="invalid_value")
-        bias = {token: float("-inf") if value <= -100 else value for token, value in request.logit_bias.items()}
+        bias = {token: float("-inf") if value <= -100 else value for token, value in asked.logit_bias.items()}
         if self._call_token is not None and not calls:
             bias[self._call_token] = float("-inf")  # a call that nobody asked for would be shown as markup
-        return Sampling(
-            temperature=request.temperature,
-            top_p=request.top_p,
-            frequency_penalty=request.frequency_penalty,
-            presence_penalty=request.presence_penalty,
-            seed=request.seed,
-            logit_bias=bias,
-            grammar=form,
-        )
+        return replace(asked, logit_bias=bias, grammar=form)
 
 
 class Embedding:

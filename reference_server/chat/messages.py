@@ -4,8 +4,8 @@ import json
 import re
 from typing import Any
 
-from reference_server.chat.checks import array, missing, obj, one_of, text, wrong_type, wrong_value
 from reference_server.chat.request import Message
+from reference_server.checks import array, missing, obj, one_of, text, wrong_type, wrong_value
 from reference_server.errors import RequestError
 
 _NAME = re.compile(r"[^\s<|\\/>]{1,64}\Z")

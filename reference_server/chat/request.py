@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from reference_server.engine.sampling import Sampling
+
 Message = Mapping[str, Any]
 """A message as chat templates expect it: role, content (text), tool_calls with parsed arguments."""
 
@@ -55,12 +57,7 @@ class ChatRequest:
     n: int = 1
     stops: tuple[str, ...] = ()
     limit: int | None = None
-    temperature: float = 1.0
-    top_p: float = 1.0
-    frequency_penalty: float = 0.0
-    presence_penalty: float = 0.0
-    seed: int | None = None
-    logit_bias: Mapping[int, float] = field(default_factory=dict)
+    sampling: Sampling = field(default_factory=Sampling)
     top_logprobs: int | None = None
     """None: no log probabilities at all."""
     tools: Tools = field(default_factory=Tools)

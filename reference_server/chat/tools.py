@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from reference_server.chat.checks import array, boolean, missing, obj, one_of, text, wrong_type, wrong_value
 from reference_server.chat.request import Format, Tool, Tools
+from reference_server.checks import array, boolean, missing, obj, one_of, text, wrong_type, wrong_value
 from reference_server.errors import unsupported
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")

@@ -3,20 +3,17 @@
 from collections.abc import Mapping
 from typing import Any
 
-from reference_server.chat.checks import (
-    Check,
+from reference_server.checks import (
     array,
     boolean,
     integer,
-    missing,
-    number,
     text,
     wrong_type,
     wrong_value,
 )
-from reference_server.chat.parameters import logit_bias, stop, stream_options, unknown
 from reference_server.completion.request import DEFAULT_LIMIT, CompletionRequest, Prompt
-from reference_server.errors import RequestError, unsupported
+from reference_server.errors import unsupported
+from reference_server.parameters import GENERATION, Table, read_parameters, sampling, stream_options
 
 MOST_PROMPTS = 2048
 
@@ -49,68 +46,40 @@ def _text(place: str, value: object) -> Prompt:
 
 _token = integer(0, 2**31 - 1)
 
-_TABLE: Mapping[str, Check] = {
-    "model": text,
+_TABLE: Table = {
+    **GENERATION,
     "prompt": texts,
-    "stream": boolean,
-    "stream_options": stream_options,
     "echo": boolean,
-    "n": integer(1, 128),
     "best_of": integer(0, 20),
-    "stop": stop,
     "max_tokens": integer(0),
-    "temperature": number(0, 2),
-    "top_p": number(0, 1),
-    "frequency_penalty": number(-2, 2),
-    "presence_penalty": number(-2, 2),
-    "seed": integer(-(2**63), 2**63 - 1),
-    "logit_bias": logit_bias,
     "logprobs": integer(0, 5),
     "suffix": text,
-    "user": text,
 }
-_REQUIRED = ("model", "prompt")
+_REQUIRED = {"model": "a string", "prompt": None}
 
 
 def read(body: object) -> CompletionRequest:
-    """Read a request from its JSON body; a parameter that is null counts as absent, and a null prompt as empty."""
-    if not isinstance(body, dict):
-        raise RequestError("The body of the request must be a JSON object.", code="invalid_type")
-    for name in _REQUIRED:
-        if name not in body:
-            raise missing(name)
-    if body["model"] is None:
-        raise wrong_type("model", "a string", None)
-    given: dict[str, Any] = {}
-    for name, value in body.items():
-        if name not in _TABLE:
-            raise unknown(name)
-        if value is not None:
-            given[name] = _TABLE[name](name, value)
-    return _request(given)
+    """Read a request from its JSON body; a prompt that is null counts as empty."""
+    return _request(read_parameters(body, _TABLE, _REQUIRED))
 
 
 def _request(given: Mapping[str, Any]) -> CompletionRequest:
-    stream, n = given.get("stream", False), given.get("n", 1)
-    options = given.get("stream_options")
-    if options is not None and not stream:
-        message = "The 'stream_options' parameter is only allowed when 'stream' is enabled."
-        raise RequestError(message, param="stream_options")
+    stream, n, options = given.get("stream", False), given.get("n", 1), stream_options(given)
     if given.get("suffix"):
         raise unsupported("suffix")
     if "best_of" in given:
         _best_of(given["best_of"], n, stream=stream)
-    same = ("echo", "temperature", "top_p", "frequency_penalty", "presence_penalty", "seed", "logit_bias")
     return CompletionRequest(
         model=given["model"],
         prompts=given.get("prompt", ("",)),
         stream=stream,
-        include_usage=bool(options and options.get("include_usage")),
+        include_usage=bool(options.get("include_usage")),
         n=n,
         stops=given.get("stop", ()),
         limit=given.get("max_tokens", DEFAULT_LIMIT),
+        echo=given.get("echo", False),
+        sampling=sampling(given),
         top_logprobs=given.get("logprobs"),
-        **{name: given[name] for name in same if name in given},
     )
 
 

@@ -1,7 +1,8 @@
 """A legacy completion request as the rest of the server sees it: complete and checked."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+from reference_server.engine.sampling import Sampling
 
 Prompt = str | tuple[int, ...]
 """A text, or the numbers of its tokens."""
@@ -21,12 +22,7 @@ class CompletionRequest:
     n: int = 1
     stops: tuple[str, ...] = ()
     limit: int = DEFAULT_LIMIT
-    temperature: float = 1.0
-    top_p: float = 1.0
-    frequency_penalty: float = 0.0
-    presence_penalty: float = 0.0
-    seed: int | None = None
-    logit_bias: Mapping[int, float] = field(default_factory=dict)
+    sampling: Sampling = field(default_factory=Sampling)
     top_logprobs: int | None = None
     """None: no log probabilities at all."""
 

@@ -1,14 +1,11 @@
 """Requests for embeddings: their parameters, and the request they make together."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from reference_server.chat.checks import Check, integer, missing, one_of, text, wrong_type, wrong_value
-from reference_server.chat.parameters import unknown
+from reference_server.checks import integer, one_of, text, wrong_value
 from reference_server.completion.parameters import texts
 from reference_server.completion.request import Prompt
-from reference_server.errors import RequestError
+from reference_server.parameters import Table, read_parameters
 
 
 @dataclass(frozen=True)
@@ -29,7 +26,7 @@ def _inputs(place: str, value: object) -> tuple[Prompt, ...]:
     return inputs
 
 
-_TABLE: Mapping[str, Check] = {
+_TABLE: Table = {
     "model": text,
     "input": _inputs,
     "encoding_format": one_of("float", "base64"),
@@ -40,20 +37,8 @@ _REQUIRED = {"model": "a string", "input": "a string or an array"}
 
 
 def read(body: object) -> EmbeddingRequest:
-    """Read a request from its JSON body; an optional parameter that is null counts as absent."""
-    if not isinstance(body, dict):
-        raise RequestError("The body of the request must be a JSON object.", code="invalid_type")
-    for name, kind in _REQUIRED.items():
-        if name not in body:
-            raise missing(name)
-        if body[name] is None:
-            raise wrong_type(name, kind, None)
-    given: dict[str, Any] = {}
-    for name, value in body.items():
-        if name not in _TABLE:
-            raise unknown(name)
-        if value is not None:
-            given[name] = _TABLE[name](name, value)
+    """Read a request from its JSON body."""
+    given = read_parameters(body, _TABLE, _REQUIRED)
     return EmbeddingRequest(
         given["model"], given["input"], given.get("encoding_format") == "base64", given.get("dimensions")
     )

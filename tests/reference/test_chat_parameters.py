@@ -18,7 +18,7 @@ def refused(**changes):
 
 def test_the_smallest_request_is_read():
     request = read(GOOD)
-    assert (request.n, request.limit, request.temperature, request.stream) == (1, None, 1.0, False)
+    assert (request.n, request.limit, request.sampling.temperature, request.stream) == (1, None, 1.0, False)
     assert request.messages == ({"role": "user", "content": "hello"},)
 
 
