@@ -16,6 +16,7 @@ from conformance.profile import Profile, Waiver
 from conformance.requirement import Quantifier, Requirement
 from conformance.transcript import Transcript
 from conformance.views import Instances
+from conformance.views.answer import BUSY
 from conformance.warrant import Level
 
 MAX_FINDINGS = 100  # of one requirement in one transcript; more say nothing new
@@ -274,7 +275,7 @@ def _all_failed(transcripts: Sequence[Transcript]) -> bool:
 
 def _failed(transcript: Transcript) -> bool:
     status = transcript.status or 0
-    return status == 429 or (status >= 500 and status != 501)
+    return status in BUSY or (status >= 500 and status != 501)
 
 
 def _refusal(transcript: Transcript) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import os
 import ssl
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
+from email.utils import parsedate_to_datetime
 from typing import Any, cast
 
 import httpx
@@ -31,6 +33,9 @@ from conformance.transcript import (
     Transcript,
 )
 
+BUSY = (408, 429, 503)
+FAILED = (500, 502, 504, *range(520, 530))  # a passing fault, as every server has one in some thousand answers
+HANG = 90.0  # seconds: what is silent for as long is no slow model any more
 GONE = 3  # refused connections, or answers that never began, in a row: then the server is taken for dead
 NO_CONNECTION = "no connection"
 NO_ANSWER = "no answer"
@@ -39,14 +44,19 @@ PER_READ = 128  # bytes that a read takes beside its data, so that an endless st
 
 @dataclass(frozen=True)
 class Limits:
-    """Deadlines in seconds, and bounds. `first` is the wait for the status line, `idle` for each further byte."""
+    """Deadlines in seconds, and bounds. `first` is the wait for the status line, `idle` for each further byte.
+
+    `hang`, where it is longer than `idle`, is the wait for a further byte until an answer has once been given up on: a
+    server that is only slow goes on after all, and one that hangs shows it once.
+    """
 
     connect: float = 10.0
     first: float = 60.0
     idle: float = 30.0
+    hang: float = 0.0
     total: float = 120.0
     size: int = 64 << 20
-    retries: int = 2
+    retries: int = 2  # of a server that is busy; one that fails is asked again once
     patience: float = 20.0  # the longest Retry-After that is waited for
     requests: int | None = None
     at_once: int = 4
@@ -67,6 +77,7 @@ class Recorder:
     _running: dict[str, _Exchange] = field(default_factory=dict)
     _silent: int = 0  # answers in a row that never began
     _reason: str = ""  # what the last of them said
+    _hung: bool = False  # an answer that had begun was given up on
 
     def __post_init__(self) -> None:
         """Prepare what removes secrets."""
@@ -137,8 +148,9 @@ class Recorder:
             self._watch(transcript)
             if probe.key:  # who tries a wrong key over and over is locked out
                 return self._kept(transcript, ["sent with a wrong key in place of the target's"])
-            wait = _retry_after(transcript, tries)
-            if wait is not None and tries < self.limits.retries and wait <= self.limits.patience:
+            wait = _wait(transcript, tries)
+            most = self.limits.retries if transcript.status in BUSY else 1
+            if wait is not None and tries < most and wait <= self.limits.patience:
                 tries += 1
                 notes.append(f"asked again after {wait:g} s: status {transcript.status}")
                 await asyncio.sleep(wait)
@@ -150,7 +162,9 @@ class Recorder:
 
     async def _once(self, transport: httpx.AsyncHTTPTransport, probe: Probe) -> Transcript:
         """Send one request and listen to its answer."""
-        exchange = _Exchange(self._blank(probe, Ending("eof")), self.limits, probe.cancel_after)
+        idle = self.limits.idle if self._hung else max(self.limits.idle, self.limits.hang)
+        limits = replace(self.limits, idle=idle)
+        exchange = _Exchange(self._blank(probe, Ending("eof")), limits, probe.cancel_after)
         self.requests += 1
         self._running[probe.name] = exchange
         transcript = await exchange.run(transport, self._outgoing(exchange.blank.request, probe))
@@ -210,6 +224,7 @@ class Recorder:
         detail = transcript.ending.detail
         if transcript.status is not None:
             self._silent = 0
+            self._hung |= transcript.ending.kind == "timeout"
         elif detail.startswith((NO_CONNECTION, NO_ANSWER)):
             self._silent += 1
             self._reason = self._redactor.text(detail)
@@ -333,11 +348,26 @@ def _cause(error: BaseException) -> str:
     return words
 
 
-def _retry_after(transcript: Transcript, tries: int) -> float | None:
-    """Return the seconds after which a busy server wants to be asked again, None where it is not busy."""
-    if transcript.status not in (429, 503):
+def _wait(transcript: Transcript, tries: int) -> float | None:
+    """Return the seconds after which to ask again, None where a server is neither busy nor fails."""
+    if transcript.status in FAILED:
+        return 0.5
+    if transcript.status not in BUSY:
         return None
+    after = transcript.header("retry-after") or ""
+    said = (_number(transcript.header("retry-after-ms") or "") / 1000, _number(after), _until(after))
+    return next((max(0.0, wait) for wait in said if math.isfinite(wait)), float(2**tries))
+
+
+def _number(value: str) -> float:
     try:
-        return max(0.0, float(transcript.header("retry-after") or ""))
+        return float(value)
     except ValueError:
-        return float(2**tries)
+        return math.nan
+
+
+def _until(date: str) -> float:
+    try:
+        return parsedate_to_datetime(date).timestamp() - time.time()
+    except (ValueError, OverflowError):
+        return math.nan

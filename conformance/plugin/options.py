@@ -49,7 +49,10 @@ def add_options(parser: pytest.Parser) -> None:
     )
     group.addoption("--target-timeout", metavar="SECONDS", type=float, help="longest wait for an answer (default: 120)")
     group.addoption(
-        "--target-idle-timeout", metavar="SECONDS", type=float, help="longest silence within an answer (default: 30)"
+        "--target-idle-timeout",
+        metavar="SECONDS",
+        type=float,
+        help="longest silence within an answer (default: 30, and 90 until an answer has been given up on)",
     )
     group.addoption("--target-concurrency", metavar="N", type=int, help="requests at a time (default: 4)")
     group.addoption("--conformance-max-requests", metavar="N", type=int, help="send no more requests than this")

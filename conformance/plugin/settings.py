@@ -13,7 +13,7 @@ import pytest
 
 from conformance.judge import Outcome
 from conformance.profile import Profile, ProfileError, load
-from conformance.record import Limits
+from conformance.record import HANG, Limits
 from conformance.report import OURS
 from conformance.target import KEY_VARIABLE, Target, TargetError, parse
 
@@ -123,6 +123,7 @@ def _limits(config: pytest.Config) -> Limits:
         connect=min(default.connect, total),
         first=min(default.first, total) if option.target_timeout is None else total,
         idle=option.target_idle_timeout or min(default.idle, total),
+        hang=0.0 if option.target_idle_timeout else HANG,
         total=total,
         requests=option.conformance_max_requests,
         at_once=option.target_concurrency or default.at_once,

@@ -33,10 +33,11 @@ from conformance.warrant import Level, breaks, bug, docs, habit, observed, quali
 CODES = "error-codes"
 LEAK = re.compile(
     r"Traceback \(most recent call last\)|File \"[^\"]+\", line \d+|\bat [\w.$]+\([\w.]+:\d+\)|panicked at "
-    r"|/site-packages/|/(?:home|usr|opt|root|Users)/\w[\w./-]+\.\w{1,4}\b|\b[A-Z]:\\\w+|\bsk-[A-Za-z0-9_-]{20,}"
+    r"|/site-packages/|/(?:home|usr|opt|root|Users)/\w[\w./-]+\.\w{1,4}\b|\b[A-Z]:\\\w+\\|\bsk-[A-Za-z0-9_-]{20,}"
 )
 TYPES: tuple[str, ...] = ("invalid_request_error", "authentication_error", "permission_error", "not_found_error")
 TYPES += ("rate_limit_error", "tokens", "requests", "insufficient_quota", "server_error", "service_unavailable_error")
+ADDRESS = re.compile(r"https?://\S+")
 LEAST_TOKENS = 40_000  # of the prompt that is too long: one for each of its characters
 KEYS = ("message", "type", "param", "code")
 
@@ -80,8 +81,11 @@ def unprocessable(transcript: Transcript) -> Transcript:
 
 @must("error-404-for-unknown-route", rfc(9110, "15.5.5"), needs="unknown")
 def unknown_route(answer: UnknownRoute) -> Findings:
-    """An unknown path is answered by 404."""
-    if answer.status not in (404, 401, 403):
+    """An unknown path is refused, by 404 or another status that says so, and not answered.
+
+    A gateway that passes every path on may know no more than that GET is not for it: 405.
+    """
+    if not answer.refused and answer.status != 501:
         yield answer, "404", str(answer.status)
 
 
@@ -184,9 +188,16 @@ def flat(transcript: Transcript) -> Transcript:
 
 @must("error-without-internals", quality("stack traces tell an attacker where to look"))
 def without_internals(failure: Failure) -> Findings:
-    """An error holds no stack trace, no path of a file of the server's, and no key."""
-    if found := LEAK.search(failure.transcript.body().decode("utf-8", "replace").replace('\\"', '"')):
-        yield failure, "a message for the client", show(found.group())
+    """An error holds no stack trace, no path of a file of the server's, and no key.
+
+    A model may be named by its path, and a web address is no file.
+    """
+    model = failure.request.get("model")
+    for said in failure.strings:
+        public = ADDRESS.sub("", said.replace(model, "") if isinstance(model, str) and model else said)
+        if found := LEAK.search(public):
+            yield failure, "a message for the client", show(found.group())
+            return
 
 
 @fault("error-with-stack-trace", golden="messages-missing", trips={"error-without-internals"})

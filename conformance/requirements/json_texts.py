@@ -7,7 +7,8 @@ from conformance.mutation import edit_blocks, replace_bytes, with_header
 from conformance.requirement import Findings, fault, must, should
 from conformance.transcript import Transcript
 from conformance.views import Event, JSONBody, Text
-from conformance.warrant import breaks, bug, rfc, schema
+from conformance.views.answer import EndpointFailure
+from conformance.warrant import breaks, bug, docs, rfc, schema
 
 EVERYBODY = "openai-python, openai-node, AI SDK, LangChain"
 
@@ -63,23 +64,36 @@ def event_cut(transcript: Transcript) -> Transcript:
     "json-body-parses",
     rfc(8259, "8.1", "UTF-8 without byte order mark"),
     schema("responses.content"),
-    breaks("openai-node", "shows the status code without any message", "loses"),
-    bug("https://github.com/earendil-works/pi/issues/6673"),
 )
 def body_parses(body: JSONBody) -> Findings:
-    """The body of an answer that is no stream is exactly one JSON text, in UTF-8 without byte order mark."""
-    if body.text.error and not 300 <= body.status < 400 and body.status != 204:
+    """A whole answer, and what says that it is JSON, is exactly one JSON text, in UTF-8 without byte order mark.
+
+    That a failure should be explained in JSON at all is another matter.
+    """
+    if body.text.error and (200 <= body.status < 300 or body.says_json) and body.status != 204:
         yield body, "one JSON text", f"{body.text.error}: {show(body.transcript.body()[:60].decode(errors='replace'))}"
 
 
-@fault("json-body-html", golden="route-unknown", trips={"json-body-parses", "json-media-type"})
+@must(
+    "json-in-failure",
+    docs("error-codes", "an error is an HTTP status and a JSON body"),
+    bug("https://github.com/earendil-works/pi/issues/6673"),
+    bug("https://github.com/letta-ai/letta-code/pull/1179"),
+)
+def in_failure(failure: EndpointFailure) -> Findings:
+    """A failure at a path of the API is explained in JSON, not in text or HTML."""
+    if failure.text.error and not failure.says_json:
+        yield failure, "an error object", show(failure.transcript.body()[:60].decode(errors="replace"))
+
+
+@fault("json-body-html", golden="model-unknown", trips={"json-in-failure"})
 def html(transcript: Transcript) -> Transcript:
     """The error is an HTML page."""
     page = b"<html><head><title>404 Not Found</title></head></html>"
     return with_header(transcript, "content-type", "text/html").with_body(page)
 
 
-@fault("json-body-plain-text", golden="json-malformed", trips={"json-body-parses", "json-media-type"})
+@fault("json-body-plain-text", golden="json-malformed", trips={"json-in-failure"})
 def plain_text(transcript: Transcript) -> Transcript:
     """The error is a line of plain text."""
     return with_header(transcript, "content-type", "text/plain").with_body(b"Internal Server Error")

@@ -15,6 +15,7 @@ SLOW_START = 10.0
 SILENCE = 15.0
 IDLE = 30.0
 TAIL = 3.0
+HANG = 90.0  # what is silent for as long is no slow model any more
 MARGIN = 1.0
 BEGUN = 3  # events: before that a slow server may still be reading the prompt
 
@@ -131,7 +132,7 @@ def comments_only(transcript: Transcript) -> Transcript:
 @must("time-stream-ends", breaks("openai-node, AI SDK", "wait until their time-out, if they have one", "hangs"))
 def stream_ends(stream: OpenStream) -> Findings:
     """A stream that has begun does not stay open and silent: it ends in a marker, an error or a broken body."""
-    if len(stream.events) >= BEGUN and stream.silence >= IDLE - MARGIN and not stream.markers and not stream.errors:
+    if len(stream.events) >= BEGUN and stream.silence >= HANG - MARGIN and not stream.markers and not stream.errors:
         yield stream, "more of the answer, or its end", f"nothing for {stream.silence:.0f} s, and no end"
 
 
@@ -139,7 +140,7 @@ def stream_ends(stream: OpenStream) -> Findings:
 def hangs(transcript: Transcript) -> Transcript:
     """The stream falls silent in the middle of the answer and stays open."""
     half = with_blocks(transcript, transcript.body().split(b"\n\n")[:4])
-    return replace(half, ending=Ending("timeout", half.reads[-1].at + 30, "nothing for 30 s"))
+    return replace(half, ending=Ending("timeout", half.reads[-1].at + 90, "nothing for 90 s"))
 
 
 @should("time-error-ends-stream", quality("nothing more can come after an error"))

@@ -28,7 +28,7 @@ from conformance.views.answer import is_stream
 from conformance.warrant import Level, breaks, docs, habit, observed, rfc, schema, whatwg
 
 STREAM_TYPE = "text/event-stream"
-SECONDS_TO_CLOSE = 1.0  # between the marker and the end of the body
+SECONDS_TO_CLOSE = 10.0  # between the marker and the end of the body; a lost last segment alone can cost three
 
 
 @must(
@@ -125,8 +125,8 @@ def latin_1(transcript: Transcript) -> Transcript:
 )
 def json_media_type(body: JSONHead) -> Findings:
     """A whole answer, a list and an error have the media type application/json."""
-    essence = body.media_type[0]
-    if essence.lower() != "application/json" and (essence or "head" in body.transcript.knows):
+    essence, explained = body.media_type[0], 200 <= body.status < 300 or not body.text.error
+    if explained and essence.lower() != "application/json" and (essence or "head" in body.transcript.knows):
         yield body, "application/json", essence or "no Content-Type"
 
 
@@ -196,7 +196,7 @@ def with_length(transcript: Transcript) -> Transcript:
     breaks("AI SDK", "reads on after the marker and hangs", "hangs"),
 )
 def closes(stream: TimedMarkedStream) -> Findings:
-    """The body ends within a second after the marker."""
+    """The body ends within ten seconds after the marker."""
     ending, marker = stream.transcript.ending, stream.markers[0]
     if ending.kind in ("timeout", "open"):
         yield marker, "the end of the body", f"nothing more, and no end ({ending.detail or ending.kind})"
@@ -210,7 +210,7 @@ def left_open(transcript: Transcript) -> Transcript:
     return replace(transcript, ending=Ending("timeout", 60.0, "idle"))
 
 
-@must("http-identity-coding", rfc(9110, "12.5.3", "identity asks for no coding"))
+@should("http-identity-coding", rfc(9110, "12.5.3", "the server SHOULD send a response without any content coding"))
 def identity_coding(answer: Uncoded) -> Findings:
     """With Accept-Encoding: identity the body has no content coding."""
     for coding in answer.values("content-encoding"):

@@ -10,11 +10,11 @@ from typing import Any, Self
 from conformance.json_text import parse, parse_bytes
 from conformance.place import Where
 from conformance.transcript import Request, Transcript
-from conformance.views.answer import Answer
+from conformance.views.answer import BUSY, Answer
 from conformance.views.reply import Reply
 from conformance.views.wrong_request import wrong_in
 
-BUSY = (401, 403, 404, 408, 429, 502, 503, 504)  # says nothing about the request
+SILENT = BUSY | {401, 403, 404}  # says nothing about the request
 UNSUPPORTED = re.compile(
     r"unsupported|not support|not implemented|not allowed|context.?length|does not exist|deprecated|"
     r"(invalid|unknown|not a valid|no such) model|model.{0,80}(invalid|unknown|not found|not a valid)",
@@ -41,7 +41,7 @@ class Allowed(Answer):
     @classmethod
     def _fits(cls, transcript: Transcript) -> bool:
         request = transcript.request
-        if "request" not in transcript.knows or request.method != "POST" or transcript.status in BUSY:
+        if "request" not in transcript.knows or request.method != "POST" or transcript.status in SILENT:
             return False
         body = body_of(request)
         named = cls(transcript).endpoint == "chat" and bool(body.get("messages")) and not wrong_in(transcript)

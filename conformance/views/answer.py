@@ -11,7 +11,14 @@ from conformance.features import endpoint
 from conformance.json_text import JSONText, parse_bytes
 from conformance.place import Where
 from conformance.transcript import Transcript
+from conformance.views.asked import Asked
 from conformance.views.memo import once
+
+BUSY = frozenset({408, 425, 429, 502, 503, 504, *range(520, 530)})
+"""Says that a server, or what stands before it, has no time or is not there, and nothing about the request.
+
+520 to 527 are those of a content delivery network whose origin fails, 529 is widely used for an overload.
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,6 +146,12 @@ class JSONBody(Answer):
         """Return the parsed body's value, None where it is no JSON."""
         return self.text.value
 
+    @property
+    def says_json(self) -> bool:
+        """Tell whether its media type, where that is known, is one of JSON."""
+        essence = self.media_type[0].lower()
+        return essence == "application/json" or essence.endswith("+json")
+
 
 class JSONHead(JSONBody):
     """The head and the body of such an answer, where both are known and there is a body."""
@@ -157,12 +170,33 @@ class FailedAnswer(Answer):
         return (transcript.status or 0) >= 400
 
 
-class Failure(JSONBody):
+class Failure(JSONBody, Asked):
     """An answer with a status of 400 or more."""
 
     @classmethod
     def _fits(cls, transcript: Transcript) -> bool:
         return (transcript.status or 0) >= 400 and JSONBody._fits(transcript)
+
+    @property
+    def strings(self) -> Iterable[str]:
+        """Return all strings of its JSON, or what it says instead."""
+        if self.text.error:
+            yield self.transcript.body().decode("utf-8", "replace")
+        values = [self.value]
+        while values:
+            value = values.pop()
+            if isinstance(value, str):
+                yield value
+            elif isinstance(value, dict | list):
+                values += value.values() if isinstance(value, dict) else value
+
+
+class EndpointFailure(Failure):
+    """A failure at a path of the API."""
+
+    @classmethod
+    def _fits(cls, transcript: Transcript) -> bool:
+        return endpoint_of(transcript) != "unknown" and Failure._fits(transcript)
 
 
 def _streamed(transcript: Transcript) -> bool:

@@ -8,10 +8,9 @@ from typing import Any, ClassVar, Self
 
 from conformance.place import Where
 from conformance.transcript import Transcript
-from conformance.views.answer import Answer, endpoint_of
+from conformance.views.answer import BUSY, Answer, endpoint_of
 
-ABSENT = frozenset({401, 403, 404, 405, 429, 501, 502, 503, 504})  # no such endpoint, no access, or no time for it
-BUSY = (408, 429, 502, 503, 504)  # says that the server has no time, or is not there yet
+ABSENT = BUSY | {401, 403, 404, 405, 501}  # no such endpoint, no access, or no time for it
 
 
 class EndpointRequest(Answer):

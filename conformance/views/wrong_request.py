@@ -12,7 +12,7 @@ from conformance.features import endpoint
 from conformance.json_text import parse, parse_bytes
 from conformance.place import Where
 from conformance.transcript import Request, Transcript
-from conformance.views.answer import Answer
+from conformance.views.answer import BUSY, Answer
 from conformance.views.memo import once
 
 UNKNOWN_MODEL = "no-such-model-conformance"
@@ -37,7 +37,9 @@ NO_BYTES = re.compile("[\udc80-\udcff]")
 
 
 class WrongRequest(Answer):
-    """An answer to a request that is wrong by the schema: `wrong` says how, in one of the words below.
+    """An answer to a request that is wrong by the schema, from a server that had time to look at it.
+
+    `wrong` says how it is wrong, in one of the words below.
 
     `not UTF-8`, `not JSON`, `deep`, `messages missing`, `messages empty`, `model missing`, `unknown route`,
     `unknown model`, `PUT`, `content type`, `type of X`, `range of X`, `stops`, `stream_options alone`, `schema`,
@@ -49,7 +51,7 @@ class WrongRequest(Answer):
     @classmethod
     def _fits(cls, transcript: Transcript) -> bool:
         word = wrong_in(transcript)
-        return bool(word) and word.startswith(cls.kinds)
+        return bool(word) and word.startswith(cls.kinds) and transcript.status not in BUSY
 
     @cached_property
     def wrong(self) -> str:

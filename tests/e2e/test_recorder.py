@@ -8,6 +8,8 @@ import socket
 import threading
 from contextlib import closing
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
 from odd_server import MODELS, serve, well_behaved
@@ -299,6 +301,62 @@ def test_a_busy_server_is_asked_again_in_time():
     assert recorder.requests == 3
     assert [note for note in transcript.notes if "429" in note]
     assert [note for note in transcript.notes if "503" in note]
+
+
+@pytest.mark.parametrize("status", ["500 Internal Server Error", "502 Bad Gateway", "524 A Timeout Occurred"])
+def test_a_server_that_failed_is_asked_once_more(status):
+    for failures, asked in ((1, 2), (5, 2)):
+        answers = [status] * failures
+
+        def handler(exchange, answers=answers):
+            if answers:
+                exchange.answer(answers.pop(0), b"{}", "application/json")
+            else:
+                well_behaved(exchange)
+
+        with serve(handler) as server:
+            (transcript,), recorder = record(server.url)
+        assert recorder.requests == asked
+        assert transcript.status == (200 if failures == 1 else int(status[:3]))
+        assert [note for note in transcript.notes if status[:3] in note]
+
+
+def in_seconds(seconds):
+    return f"Retry-After: {format_datetime(datetime.now(UTC) + timedelta(seconds=seconds), usegmt=True)}"
+
+
+@pytest.mark.parametrize(
+    ("header", "asked"),
+    [
+        ("retry-after-ms: 10", 3),
+        ("retry-after-ms: 60000", 1),
+        ("retry-after-ms: 10\r\nRetry-After: 3600", 3),
+        (in_seconds(-5), 3),
+        (in_seconds(3600), 1),
+        ("Retry-After: inf", 3),
+    ],
+)
+def test_the_time_to_come_back_is_read_in_all_its_forms(header, asked):
+    def handler(exchange):
+        exchange.answer("429 Too Many Requests", b"{}", "application/json", header)
+
+    with serve(handler) as server:
+        _, recorder = record(server.url)
+    assert recorder.requests == asked
+
+
+def test_a_server_that_hangs_is_waited_for_long_once_only():
+    def handler(exchange):
+        exchange.stream_head()
+        exchange.event({"id": "x"})
+        exchange.stopping.wait(10)
+
+    limits = replace(PATIENT, idle=0.2, hang=1.0, at_once=1)
+    with serve(handler) as server:
+        transcripts, _ = record(server.url, STREAM, replace(STREAM, name="again"), limits=limits)
+    silences = [transcript.ending.at - transcript.reads[-1].at for transcript in transcripts]
+    assert silences[0] > 0.9
+    assert silences[1] < 0.9
 
 
 @pytest.mark.parametrize("after", ["0", "3600"])
