@@ -13,8 +13,8 @@ from typing import Any
 
 from conformance.json_text import parse
 from conformance.transcript import Transcript
+from conformance.views.asked import TWINS
 from conformance.views.completion_asked import EndedText
-from conformance.views.run import TWINS
 from conformance.views.turn import Turn
 
 Words = Mapping[int, Any]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -29,6 +29,7 @@ UNDECIDED = 6  # exit code
 Progress = Callable[[int, int], None]
 
 INTERRUPTED = "the run was interrupted"
+LOOKS = 2  # at what happens to a stream and not to the whole answer
 CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"}
 
 
@@ -88,12 +89,13 @@ class Run:
 
         recorder.sink = take
         left = [probe for probe in self._probes if probe.name not in self.transcripts]
-        again: list[Transcript] = []
+        settle = True
         try:
             asyncio.run(recorder.record(left))
-            recorder.sink = again.append
-            groups = doubtful(self._in_order())
-            asyncio.run(recorder.record(probe for probe in self._probes if probe.group in groups))
+            recorder.sink = lambda _: None
+            for _ in range(LOOKS):
+                self._look_again(recorder)
+            settle = False
         except TargetError as error:
             raise pytest.UsageError(str(error)) from None
         finally:
@@ -101,9 +103,19 @@ class Run:
             for probe in left:
                 if probe.name not in self.transcripts:
                     self._take(recorder.cut_short(probe, INTERRUPTED))
-            for transcript in settled(self._in_order(), again):
-                self._take(transcript)
+            if settle:
+                self._settle(())
             self._judge()
+
+    def _look_again(self, recorder: Recorder) -> None:
+        """Ask again what is doubtful; what does not come out the same is compared no more."""
+        if groups := doubtful(self._in_order()):
+            again = asyncio.run(recorder.record(probe for probe in self._probes if probe.group in groups))
+            self._settle(again)
+
+    def _settle(self, again: Iterable[Transcript]) -> None:
+        for transcript in settled(self._in_order(), again):
+            self._take(transcript)
 
     def verdict(self, id: str) -> Verdict:  # noqa: A002
         """Return the verdict of a selected requirement."""

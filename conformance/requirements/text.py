@@ -31,17 +31,20 @@ def same_streamed(twins: Twins) -> Findings:
     """
     for index, text in twins.whole.texts.items():
         choice = twins.streamed.get(index)
-        if choice and choice.text != text and _is_damage(text, choice):
+        if choice and choice.text != text and _is_damage(text, choice, think=twins.think):
             yield choice, show(text), show(choice.text)
 
 
-def _is_damage(whole: str, choice: Choice) -> bool:
-    """Tell whether a text differs from what it should be as only a fault on the way makes it differ."""
+def _is_damage(whole: str, choice: Choice, *, think: bool) -> bool:
+    """Tell whether a text differs from what it should be as only a fault on the way makes it differ.
+
+    `think`: how much of the limit was left for the text is chance.
+    """
     short, long = sorted((whole, choice.text), key=len)
     if "".join(short.split()) == "".join(long.split()) or _after_what_is_common(whole, choice.text) == REPLACEMENT:
         return True
     if long.startswith(short):
-        cut = choice.finish is not None and choice.finish.finish_reason == "length"
+        cut = choice.finish is not None and choice.finish.finish_reason == "length" and not think
         return bool(short) and (cut or bool(choice.stream.stops))
     rest = iter(long)
     return len(short) * 2 > len(long) and all(letter in rest for letter in short)

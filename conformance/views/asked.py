@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from conformance.transcript import Transcript
+from conformance.transcript import Request, Transcript
 
 LIMITS = ("max_tokens", "max_completion_tokens")
+TWINS = "twins"
+"""What the names of groups begin with whose requests are the same but for the stream."""
 
 
 class Asked:
@@ -64,3 +66,9 @@ def stop_strings(request: dict[str, Any]) -> list[str]:
 def is_count(value: object) -> bool:
     """Tell whether a value is an integer."""
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def is_repeatable(request: Request) -> bool:
+    """Tell whether a request asks for the same answer every time, as far as one can."""
+    body = request.json
+    return isinstance(body, dict) and body.get("seed") is not None and body.get("temperature") == 0

@@ -17,6 +17,7 @@ from conformance.views.stream import EndedStream, Stream
 
 ELIDED = re.compile(r"…<elided|\.\.\. \(\d+ characters\)$")
 TokenIds = list[int]
+FEW = 64  # token numbers: as short a prompt fits everywhere
 
 
 class CompletionReply(JSONBody):
@@ -259,6 +260,12 @@ def texts_or_ids(value: Any) -> Iterator[str | TokenIds]:
         yield value
     elif isinstance(value, list) and all(isinstance(item, str) or _are_ids(item) for item in value):
         yield from value
+
+
+def in_few_ids(value: Any) -> bool:
+    """Tell whether a prompt or an input consists of token numbers, and is not so long that it may be too long."""
+    texts = list(texts_or_ids(value))
+    return bool(texts) and all(isinstance(text, list) and len(text) <= FEW for text in texts)
 
 
 def is_completion(transcript: Transcript) -> bool:

@@ -8,12 +8,9 @@ from typing import Any
 
 from conformance.place import Where
 from conformance.transcript import Transcript
-from conformance.views.asked import stop_strings
-from conformance.views.completion import Completion, CompletionObject, TextChoice, TextPart, texts_or_ids
+from conformance.views.asked import TWINS, is_repeatable, stop_strings
+from conformance.views.completion import Completion, CompletionObject, TextChoice, TextPart, in_few_ids
 from conformance.views.endpoint import EndpointRequest
-from conformance.views.run import TWINS
-
-FEW = 64
 
 
 class EndedText(TextChoice):
@@ -238,7 +235,8 @@ class CompletionTwins:
         groups: dict[str, list[TextChoice]] = {}
         for choice in EndedText.among(transcripts):
             echoed = not choice.request.get("echo") or choice.text.startswith(choice.prompt or "")
-            if choice.transcript.group.startswith(TWINS) and echoed:
+            twin = choice.transcript.group.startswith(TWINS) and is_repeatable(choice.transcript.request)
+            if twin and echoed:
                 groups.setdefault(f"{choice.transcript.group} {choice.index}", []).append(choice)
         for choices in groups.values():
             streamed = [choice for choice in choices if choice.completion.streamed]
@@ -336,12 +334,6 @@ def integer(request: dict[str, Any], name: str) -> int:
     """Return a parameter that is an integer, else -1."""
     value = request.get(name)
     return value if isinstance(value, int) and not isinstance(value, bool) else -1
-
-
-def in_few_ids(value: Any) -> bool:
-    """Tell whether a prompt or an input consists of token numbers, and is not so long that it may be too long."""
-    texts = list(texts_or_ids(value))
-    return bool(texts) and all(isinstance(text, list) and len(text) <= FEW for text in texts)
 
 
 def is_cut(token: str) -> bool:

@@ -16,8 +16,7 @@ from typing import Any
 from conformance.place import Where
 from conformance.transcript import Transcript
 from conformance.views.answer import JSONBody, endpoint_of
-from conformance.views.completion import ELIDED, TokenIds, texts_or_ids
-from conformance.views.completion_asked import in_few_ids
+from conformance.views.completion import ELIDED, TokenIds, in_few_ids, texts_or_ids
 from conformance.views.endpoint import EndpointRequest
 from conformance.views.memo import once
 

@@ -10,14 +10,14 @@ from typing import Any, Self
 from conformance.place import Where
 from conformance.transcript import Transcript
 from conformance.views.allowed import Allowed
+from conformance.views.asked import TWINS, is_repeatable
 from conformance.views.choice import Choice
 from conformance.views.reply import Reply
+from conformance.views.turn import Turn
 from conformance.views.usage import Usage
 from conformance.views.wrong_request import wrong
 
 AFTER_MISTAKES = "after-mistakes"
-TWINS = "twins"
-"""What the groups of such pairs begin with."""
 
 
 @dataclass(eq=False)
@@ -54,19 +54,27 @@ class Twins:
     def among(cls, transcripts: Sequence[Transcript]) -> Iterable[Self]:
         """Return the pairs of each group, where both answers finished and the server did not refuse either.
 
-        There are none where the model is not the same twice: its answers to repeated requests differ.
+        There are none where the model is not the same twice: its answers to repeated requests differ, or it takes
+        neither a seed nor the temperature 0.
         """
         if any(pair.first.texts != pair.again.texts for pair in Repeated.among(transcripts)):
             return
         groups = defaultdict[str, list[Transcript]](list)
         for transcript in transcripts:
-            if transcript.group.startswith(TWINS):
+            if transcript.group.startswith(TWINS) and is_repeatable(transcript.request):
                 groups[transcript.group].append(transcript)
         for members in groups.values():
             choices = {choice.index: choice for choice in Choice.among(members) if choice.finish}
             replies = list(Reply.among(members))
             if choices and replies and replies[0].choices:
                 yield cls(choices, replies[0])
+
+    @property
+    def think(self) -> bool:
+        """Tell whether one of them says more than its text, such as reasoning, which is not as long twice."""
+        both = [self.transcript, self.whole.transcript]
+        counted = any(usage.detail("completion", "reasoning") for usage in Usage.among(both))
+        return counted or any(turn.reasoning for turn in Turn.among(both))
 
     @property
     def transcript(self) -> Transcript:
@@ -85,6 +93,8 @@ class TwinUsage:
 
     streamed: Usage
     whole: Usage
+    think: bool
+    """One of them counts more than its text."""
 
     @classmethod
     def among(cls, transcripts: Sequence[Transcript]) -> Iterable[TwinUsage]:
@@ -93,15 +103,8 @@ class TwinUsage:
             streamed, whole = (list(Usage.among([t])) for t in (twins.transcript, twins.whole.transcript))
             same = all(twins.streamed[i].text == text for i, text in twins.whole.texts.items() if i in twins.streamed)
             if streamed and whole and same:
-                yield cls(streamed[0], whole[0])
-
-    @property
-    def think(self) -> bool:
-        """Tell whether one of them counts more than its text, such as reasoning, which is not the same twice."""
-        return any(
-            usage.detail("completion", "reasoning") or usage.total - usage.prompt > usage.completion
-            for usage in (self.streamed, self.whole)
-        )
+                more = any(usage.total - usage.prompt > usage.completion for usage in (streamed[0], whole[0]))
+                yield cls(streamed[0], whole[0], more or twins.think)
 
     @property
     def transcript(self) -> Transcript:
@@ -127,7 +130,7 @@ class Repeated:
         seen = list[Reply]()
         for reply in Reply.among(transcripts):
             body = reply.request
-            if not reply.transcript.probe or body.get("seed") is None or body.get("temperature") != 0:
+            if not reply.transcript.probe or not is_repeatable(reply.transcript.request):
                 continue
             first = next((each for each in seen if _is_same(each.request, body)), None)
             if first:
