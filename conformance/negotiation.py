@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from conformance.json_text import parse_bytes
+from conformance.refusal import blamed, error, message
 from conformance.transcript import Transcript
 
-DROPPED = ("temperature", "seed")
-REFUSALS = ("unsupported", "not support", "does not support", "not allowed", "max_completion_tokens", "unknown param")
+USUAL = {"temperature": 0, "seed": 1}
+"""What nearly all probes ask for, and what can be left out."""
+LACKS = re.compile(
+    r"unsupported|not support|not allowed|not permitted|unrecogni[sz]ed|unknown (param|argument|field)|"
+    r"extra (inputs|fields)|max_completion_tokens",
+    re.IGNORECASE,
+)
 THINKING = 2048  # tokens on top of a limit that is not there to be hit
 
 
@@ -23,16 +30,15 @@ class Negotiation:
     def learn(self, transcript: Transcript) -> bool:
         """Take in a refusal; tell whether it says something new, so that asking again makes sense."""
         body = transcript.request.json
-        if transcript.status not in (400, 422) or not isinstance(body, dict):
+        if not isinstance(body, dict):
             return False
+        # A limit may be refused for its value, and is then not to be made larger.
         value = parse_bytes(transcript.body()).value
-        error = value.get("error") if isinstance(value, dict) else None
-        if not isinstance(error, dict):
-            return False
-        message = str(error.get("message")).lower()
-        refused = any(word in message for word in REFUSALS) or str(error.get("code")).startswith("unsupported_")
-        named = {name for name in ("max_tokens", *DROPPED) if name in body and _names(error, name)}
-        if not refused or not named:
+        lacks = LACKS.search(f"{message(value)} {error(value).get('code')}")
+        named = blamed(transcript, {name for name, usual in USUAL.items() if body.get(name) == usual})
+        if lacks:
+            named |= blamed(transcript, {"max_tokens"} & body.keys())
+        if not named:
             return False
         self.without |= named
         return True
@@ -48,16 +54,7 @@ class Negotiation:
     @property
     def notes(self) -> tuple[str, ...]:
         """Return what was changed and why, for the transcripts."""
-        changes = [f"{name} left out" for name in DROPPED if name in self.without]
+        changes = [f"{name} left out" for name in USUAL if name in self.without]
         if "max_tokens" in self.without:
             changes.insert(0, "max_tokens sent as max_completion_tokens, larger")
         return (f"the model refused parameters: {', '.join(changes)}",) if changes else ()
-
-
-def _names(error: Mapping[str, Any], name: str) -> bool:
-    """Tell whether an error is about a parameter: its `param` says so, or else its message."""
-    param = error.get("param")
-    if isinstance(param, str) and param:
-        return param == name
-    message = str(error.get("message")).lower()
-    return f"'{name}'" in message or f"`{name}`" in message or f'"{name}"' in message or f" {name} " in f" {message} "

@@ -155,7 +155,12 @@ def headers_of_sdks(answer: SDKHeaders) -> Findings:
     yield from _refused(answer)
 
 
-@fault("accepted-headers-of-sdks-refused", golden="headers-of-sdk", trips={"accepted-headers-of-sdks"})
+@fault(
+    "accepted-headers-of-sdks-refused",
+    golden="headers-of-sdk",
+    trips={"accepted-headers-of-sdks"},
+    beside=("chat-stream",),
+)
 def headers_of_sdks_refused(transcript: Transcript) -> Transcript:
     """A request with the headers of openai-python is refused."""
     return refusal(transcript)
@@ -167,7 +172,9 @@ def header_case(answer: OddHeaders) -> Findings:
     yield from _refused(answer)
 
 
-@fault("accepted-header-case-refused", golden="headers-odd-case", trips={"accepted-header-case"})
+@fault(
+    "accepted-header-case-refused", golden="headers-odd-case", trips={"accepted-header-case"}, beside=("chat-whole",)
+)
 def header_case_refused(transcript: Transcript) -> Transcript:
     """A request whose Content-Type is spelt CONTENT-TYPE is refused by 415."""
     return refusal(transcript, 415)

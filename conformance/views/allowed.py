@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from conformance.json_text import parse, parse_bytes
 from conformance.place import Where
+from conformance.refusal import blamed
 from conformance.transcript import Request, Transcript
 from conformance.views.answer import BUSY, Answer
 from conformance.views.reply import Reply
@@ -36,7 +37,12 @@ HELLO = "Say hello."
 
 
 class Allowed(Answer):
-    """An answer to a chat request that is right by the schema, unless the server was busy or lacks the feature."""
+    """An answer to a chat request that is right by the schema, unless the server was busy or lacks the feature.
+
+    `about`: the parameters that the view is about, None: all. A refusal of another one says nothing about them.
+    """
+
+    about: ClassVar[frozenset[str] | None] = None
 
     @classmethod
     def _fits(cls, transcript: Transcript) -> bool:
@@ -46,7 +52,12 @@ class Allowed(Answer):
         body = body_of(request)
         named = cls(transcript).endpoint == "chat" and bool(body.get("messages")) and not wrong_in(transcript)
         about = named and cls._about(request, body) and not _lacks_its_condition(body)
-        return about and not refused_clearly(transcript)
+        return about and not refused_clearly(transcript) and not cls._blames_another(transcript, body)
+
+    @classmethod
+    def _blames_another(cls, transcript: Transcript, body: dict[str, Any]) -> bool:
+        others = blamed(transcript, body.keys())
+        return cls.about is not None and bool(others) and others.isdisjoint(cls.about)
 
     @classmethod
     def _about(cls, request: Request, body: dict[str, Any]) -> bool:
@@ -82,6 +93,8 @@ class Minimal(Allowed):
 class AtTheEdge(Allowed):
     """An answer to a request whose sampling parameters are at the ends of their ranges."""
 
+    about = frozenset({"temperature", "top_p", "presence_penalty", "frequency_penalty"})
+
     @classmethod
     def _about(cls, request: Request, body: dict[str, Any]) -> bool:
         return body.get("presence_penalty") in (2, -2) and body.get("frequency_penalty") in (2, -2) and _is_text(body)
@@ -89,6 +102,8 @@ class AtTheEdge(Allowed):
 
 class StopText(Allowed):
     """An answer to a request with a stop string, in an array or alone."""
+
+    about = frozenset({"stop"})
 
     @classmethod
     def _about(cls, request: Request, body: dict[str, Any]) -> bool:
@@ -109,6 +124,8 @@ class EmptyStop(Allowed):
 class ContentParts(Allowed):
     """An answer to a request whose content is an array of text parts."""
 
+    about = frozenset({"messages"})
+
     @classmethod
     def _about(cls, request: Request, body: dict[str, Any]) -> bool:
         return any(_texts(m.get("content")) for m in _messages(body)) and not _has(body, OPTIONAL)
@@ -116,6 +133,8 @@ class ContentParts(Allowed):
 
 class Roles(Allowed):
     """An answer to a request with a message of the system, the developer or the assistant."""
+
+    about = frozenset({"messages"})
 
     @classmethod
     def _about(cls, request: Request, body: dict[str, Any]) -> bool:
@@ -125,6 +144,8 @@ class Roles(Allowed):
 
 class Bystanders(Allowed):
     """An answer to a request with parameters that have no bearing on the text."""
+
+    about = frozenset({"user", "service_tier", *BYSTANDERS})
 
     @classmethod
     def _about(cls, request: Request, body: dict[str, Any]) -> bool:
@@ -141,6 +162,8 @@ class UnknownParameter(Allowed):
 
 class StreamOption(Allowed):
     """An answer to a request for a stream with include_usage or include_obfuscation."""
+
+    about = frozenset({"stream_options", "stream"})
 
     @classmethod
     def _about(cls, request: Request, body: dict[str, Any]) -> bool:
@@ -167,16 +190,30 @@ class OddNumber(Allowed):
         return "9223372036854775808" in (request.text or "")
 
 
-class SDKHeaders(Allowed):
-    """An answer to a request with the headers that the official libraries send."""
+class Dressed(Allowed):
+    """An answer to a request with headers that make no difference, where the same one without them was accepted."""
+
+    about = frozenset()
+
+    @classmethod
+    def among(cls, transcripts: Sequence[Transcript]) -> Iterable[Self]:
+        """Return the answers of this kind."""
+        dressed = list(super().among(transcripts))
+        others = {id(answer.transcript) for answer in dressed}
+        plain = [t.request.json for t in transcripts if 200 <= (t.status or 0) < 300 and id(t) not in others]
+        return [answer for answer in dressed if answer.transcript.request.json in plain]
+
+
+class SDKHeaders(Dressed):
+    """An answer to such a request with the headers that the official libraries send."""
 
     @classmethod
     def _about(cls, request: Request, body: dict[str, Any]) -> bool:
         return any(name.lower().startswith("x-stainless-") for name, _ in request.headers) and _is_text(body)
 
 
-class OddHeaders(Allowed):
-    """An answer to a request whose header names are written in another letter case."""
+class OddHeaders(Dressed):
+    """An answer to such a request whose header names are written in another letter case."""
 
     @classmethod
     def _about(cls, request: Request, body: dict[str, Any]) -> bool:
@@ -186,8 +223,16 @@ class OddHeaders(Allowed):
 class Optional(Allowed):
     """An answer to a request for something that servers need not have.
 
-    Of an exchange that is no probe of ours, a 500 that says the server failed does not prove that the feature did.
+    Of an exchange that is no probe of ours, a 500 that says the server failed does not prove that the feature did, and
+    where other requests for the same were answered, the server has it.
     """
+
+    @classmethod
+    def among(cls, transcripts: Sequence[Transcript]) -> Iterable[Self]:
+        """Return the answers of this kind."""
+        found = list(super().among(transcripts))
+        had = {_asked(answer) for answer in found if 200 <= answer.status < 300}
+        return [answer for answer in found if answer.status < 500 or _asked(answer) not in had]
 
     @classmethod
     def _fits(cls, transcript: Transcript) -> bool:
@@ -202,6 +247,12 @@ def _lacks_its_condition(body: dict[str, Any]) -> bool:
     """Tell whether a parameter is there that OpenAI refuses without another one, which the schema does not say."""
     unstored = body.get("metadata") is not None and body.get("store") is not True
     return unstored or (body.get("parallel_tool_calls") is not None and not body.get("tools"))
+
+
+def _asked(answer: Answer) -> frozenset[str]:
+    """Return what is asked for that servers need not have."""
+    body = body_of(answer.transcript.request)
+    return frozenset(name for name in OPTIONAL if body.get(name) not in (None, False))
 
 
 def _says_it_failed(transcript: Transcript) -> bool:

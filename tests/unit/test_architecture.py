@@ -17,6 +17,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = [
     {"__init__"},
     {"transcript", "json_text", "sse", "warrant", "coding", "redact"},
+    {"refusal"},
     {"place", "features", "schema"},
     {"views", "shapes"},
     {"exchange", "second_look"},
@@ -29,7 +30,7 @@ LAYERS = [
 ]
 # The way to a target: it knows transcripts, and nothing of what is judged in them.
 RECORDING = {"target", "discovery", "negotiation", "probe", "probes", "record"}
-BEFORE_RECORDING = {"__init__", "transcript", "json_text", "features", "coding", "redact"}
+BEFORE_RECORDING = {"__init__", "transcript", "json_text", "features", "coding", "redact", "refusal"}
 PURE = {
     "transcript",
     "sse",

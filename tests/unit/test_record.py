@@ -132,6 +132,33 @@ def test_a_refused_limit_is_sent_under_its_new_name_and_larger():
     assert "max_completion_tokens" in negotiation.notes[0]
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        {"message": "Unrecognized request argument supplied: seed"},
+        {"message": "Extra inputs are not permitted", "param": "seed"},
+        {"message": "seed may only be set to null", "param": None},
+        {"message": "may only be set to 1 when thinking is enabled", "param": "seed"},
+    ],
+)
+def test_a_refusal_is_understood_in_many_words(error):
+    negotiation = Negotiation()
+    assert negotiation.learn(refusal(error.pop("message"), BODY, **error))
+    assert negotiation.without == {"seed"}
+
+
+def test_a_refusal_in_details_is_understood():
+    details = [{"loc": ["body", "seed"], "msg": "Extra inputs are not permitted", "type": "extra_forbidden"}]
+    negotiation = Negotiation()
+    assert negotiation.learn(transcript(json.dumps({"detail": details}).encode(), status=422, body=BODY))
+    assert negotiation.without == {"seed"}
+
+
+def test_a_refusal_of_another_value_is_none_of_the_parameter():
+    body = BODY | {"temperature": 2}
+    assert not Negotiation().learn(refusal("'temperature' is at most 1", body, param="temperature"))
+
+
 def test_refused_parameters_are_left_out():
     negotiation = Negotiation()
     message = "Unsupported value: 'temperature' does not support 0 with this model."
