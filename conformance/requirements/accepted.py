@@ -8,7 +8,6 @@ from dataclasses import replace
 from conformance.mutation import edit_json, with_header
 from conformance.requirement import Findings, fault, must, should
 from conformance.transcript import Transcript
-from conformance.views import Reply
 from conformance.views.allowed import (
     Allowed,
     AtTheEdge,
@@ -28,7 +27,7 @@ from conformance.views.allowed import (
     StopText,
     StreamOption,
 )
-from conformance.views.reasoning import ReasoningTurn
+from conformance.views.turn import Turn
 from conformance.warrant import breaks, docs, quality, rfc, schema
 
 REQUEST = "CreateChatCompletionRequest"
@@ -236,9 +235,9 @@ def feature_failed(transcript: Transcript) -> Transcript:
 def empty_stop(answer: EmptyStop) -> Findings:
     """An empty stop string, or an empty array of them, ends no answer at once and leads to no 5xx."""
     yield from _failed(answer)
-    thoughtful = any(ReasoningTurn.among([answer.transcript]))  # it was cut before it came to the text
-    for reply in Reply.among([answer.transcript]):
-        if reply.texts.get(0) == "" and not thoughtful:
+    for turn in Turn.among([answer.transcript]):
+        # What was refused, or cut while the model thought, has no text either.
+        if turn.finish_reason == "stop" and not (turn.content or turn.refused or turn.reasoning or turn.called):
             yield answer, "an answer, or a refusal by 400", "an empty text"
 
 

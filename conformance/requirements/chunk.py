@@ -17,7 +17,7 @@ from conformance.warrant import Level, breaks, bug, docs, observed, quality, sch
 CHUNK = "CreateChatCompletionStreamResponse"
 SPECIAL_CHUNKS = ("usage", "moderation")  # of which OpenAI sends one without choices
 MILLISECONDS = 10**11
-DAY = 86_400
+DAY, YEAR = 86_400, 366 * 86_400
 
 
 @must(
@@ -85,21 +85,21 @@ def created_text(transcript: Transcript) -> Transcript:
     bug("https://github.com/EricLBuehler/mistral.rs/issues/1805"),
 )
 def created_in_seconds(stream: IdentifiedStream) -> Findings:
-    """The time of creation is a Unix time in seconds, within a day of the answer's date."""
+    """The time of creation is a Unix time in seconds: not in the future, nor more than a year ago, as in a cache."""
     chunk = stream.chunks[0]
     yield from in_seconds(chunk.at("/created"), chunk.value.get("created"))
 
 
 def in_seconds(place: Place, created: object) -> Findings:
-    """Find a time that is no Unix time in seconds near the date of the answer."""
+    """Find a time that is no Unix time in seconds before the date of the answer."""
     if not isinstance(created, int) or isinstance(created, bool):
         return
     now = _date(place.transcript)
     if abs(created) >= MILLISECONDS:
         yield place, "seconds", f"{created}, which is milliseconds"
-    elif now is not None and abs(created - now) > DAY:
+    elif now is not None and not now - YEAR <= created <= now + DAY:
         came = datetime.fromtimestamp(created, UTC).isoformat()
-        yield place, f"within a day of {place.transcript.header('date')}", f"{created}, which is {came}"
+        yield place, f"in the year before {place.transcript.header('date')}", f"{created}, which is {came}"
 
 
 def _date(transcript: Transcript) -> float | None:

@@ -8,6 +8,7 @@ from conformance.mutation import edit_chunk, edit_chunks, edit_json, with_blocks
 from conformance.requirement import Findings, fault, must, should
 from conformance.transcript import Transcript
 from conformance.views import Choice, EndedChoice, LimitedUsage, ManyChoices
+from conformance.views.limited import FullUsage
 from conformance.views.usage import UnlimitedUsage, reasons
 from conformance.warrant import breaks, bug, docs, observed
 
@@ -68,18 +69,18 @@ def n_ignored(transcript: Transcript) -> Transcript:
     bug("https://github.com/kserve/kserve/pull/3659"),
     needs="limit",
 )
-def length_at_limit(usage: LimitedUsage) -> Findings:
+def length_at_limit(usage: FullUsage) -> Findings:
     """The finish reason is length where the token limit ended the answer.
 
     An answer of exactly as many tokens as the limit allows may have ended by itself, hence this is advice only.
     """
-    answer = usage.answer
-    ends = reasons(answer)
-    if answer.n == 1 and not answer.stops and usage.completion == answer.limit and ends == ["stop"]:
-        yield usage, "length", f"stop, at {usage.completion} of at most {answer.limit} tokens"
+    if reasons(usage.answer) == ["stop"]:
+        yield usage, "length", f"stop, at {usage.completion} of at most {usage.answer.limit} tokens"
 
 
-@fault("finish-stop-at-limit", golden="chat-stream-limit", trips={"finish-length-at-limit"})
+@fault(
+    "finish-stop-at-limit", golden="chat-stream-limit", trips={"finish-length-at-limit"}, beside=("chat-stream-long",)
+)
 def stop_at_limit(transcript: Transcript) -> Transcript:
     """The answer is cut at the limit and says stop."""
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable
+from typing import Any
 
 from conformance import goldens
 from conformance.json_text import show
@@ -99,17 +100,16 @@ def fingerprint_changes(transcript: Transcript) -> Transcript:
 
 @must("chunk-id-unique", schema(f"{CHUNK}.id", 33675), habit("logs and caches are keyed by it"))
 def id_unique(run: Run) -> Findings:
-    """No two streams have the same id: it identifies the completion."""
+    """No two streams have the same id: it identifies the completion. A cache may give the same one again."""
     first = [stream.chunks[0] for stream in IdentifiedStream.among(run.transcripts)]
-    named = [chunk for chunk in first if isinstance(chunk.value.get("id"), str) and chunk.value["id"]]
-    times = Counter(chunk.value["id"] for chunk in named)
-    for chunk in named:
-        if times[chunk.value["id"]] > 1:
-            yield (
-                chunk.at("/id"),
-                "an id of its own",
-                f"{show(chunk.value['id'])}, in {times[chunk.value['id']]} streams",
-            )
+    requests = defaultdict[str, list[Any]](list)  # by the id of the answer, without those that ask for the same
+    for chunk in first:
+        id_, asked = chunk.value.get("id"), chunk.transcript.request.json
+        if isinstance(id_, str) and id_ and asked not in requests[id_]:
+            requests[id_].append(asked)
+    for chunk in first:
+        if (id_ := chunk.value.get("id")) and isinstance(id_, str) and len(requests[id_]) > 1:
+            yield chunk.at("/id"), "an id of its own", f"{show(id_)}, in answer to {len(requests[id_])} other requests"
 
 
 @fault("chunk-id-reused", golden="chat-stream", trips={"chunk-id-unique"}, beside=("chat-stream-usage",))

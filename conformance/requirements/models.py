@@ -13,6 +13,8 @@ from conformance.views import ModelList
 from conformance.views.model import ListedInUse, Retrieval, UnknownId, code
 from conformance.warrant import docs, quality
 
+SAME = ("id", "object", "owned_by")
+
 
 @must("models-ids-unique", docs("models/list", "the model identifier, which can be referenced in the API endpoints"))
 def ids_unique(models: ModelList) -> Findings:
@@ -38,11 +40,15 @@ def id_repeated(transcript: Transcript) -> Transcript:
     needs="model",
 )
 def retrieved_as_listed(retrieval: Retrieval) -> Findings:
-    """A listed model is told of alone as in the list, whether or not its id is percent-encoded in the path."""
+    """A listed model is told of alone as in the list, whether or not its id is percent-encoded in the path.
+
+    More may be told of it, and its time of creation is that of the answer for some.
+    """
+    listed, told = ({key: each.get(key) for key in SAME} for each in (retrieval.listed, retrieval.told))
     if retrieval.answer.status == 404:
         yield retrieval, f"the model {show(retrieval.listed['id'])}", "404, though another listed model is found"
-    elif retrieval.told != retrieval.listed:
-        yield retrieval, show(retrieval.listed), show(retrieval.told)
+    elif told != listed:
+        yield retrieval, show(listed), show(told)
 
 
 @fault("models-retrieved-otherwise", golden="model-plain", trips={"models-retrieved-as-listed"}, beside=("models",))

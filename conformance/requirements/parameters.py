@@ -10,6 +10,7 @@ from conformance.json_text import show
 from conformance.requirement import Findings, fault, must, observe, should
 from conformance.transcript import Transcript
 from conformance.views.allowed import UnknownParameter
+from conformance.views.turn import Turn
 from conformance.views.wrong_request import (
     BrokenSchema,
     ChoicesBeyond,
@@ -165,7 +166,7 @@ def n_unbounded(transcript: Transcript) -> Transcript:
 )
 def limit_positive(answer: LimitBelowOne) -> Findings:
     """A limit of no tokens, or of less, is refused by 400 and does not mean that there is none."""
-    if b'"content"' in answer.transcript.body():
+    if any(turn.content or turn.reasoning for turn in Turn.among([answer.transcript])):
         yield from _answered(answer)
 
 

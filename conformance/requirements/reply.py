@@ -76,7 +76,7 @@ def error_alone(transcript: Transcript) -> Transcript:
 
 @must("reply-created-in-seconds", schema(f"{RESPONSE}.created", 33507))
 def created_in_seconds(reply: Reply) -> Findings:
-    """The time of creation of a whole answer is a Unix time in seconds, within a day of the answer's date."""
+    """The time of creation of a whole answer is a Unix time in seconds: not in the future, nor a year ago."""
     if "ids" in reply.transcript.knows and isinstance(reply.value, dict):
         yield from in_seconds(reply, reply.value.get("created"))
 

@@ -17,7 +17,7 @@ from conformance.warrant import breaks, bug, docs, quality
 
 REPLACEMENT = "\ufffd"
 TEMPLATE = re.compile(
-    r"<\|(?:im_start|im_end|endoftext|eot_id|end|assistant|user|system|start_header_id)\|>|\[/?INST\]|</s>"
+    r"<\|(?:im_start|im_end|endoftext|eot_id|end|assistant|user|system|start_header_id)\|>|\[/?INST\]|</s>\s*\Z"
 )
 
 
@@ -145,11 +145,12 @@ def beyond_limit(transcript: Transcript) -> Transcript:
 )
 def no_replacement(choice: Choice) -> Findings:
     """The text holds no U+FFFD, which is what a character cut between two events becomes."""
-    prompt = choice.stream.prompt
-    for part in choice.parts:
-        if REPLACEMENT in part.content and REPLACEMENT not in prompt and part.chunk.event.is_utf_8:
+    cut = choice.finish is not None and choice.finish.finish_reason == "length"
+    text = choice.text.rstrip(REPLACEMENT) if cut else choice.text  # the limit may fall within a character
+    if REPLACEMENT in text and REPLACEMENT not in choice.stream.prompt:
+        part = next(part for part in choice.parts if REPLACEMENT in part.content)
+        if part.chunk.event.is_utf_8:
             yield part, "whole characters", show(part.content)
-            return
 
 
 @fault("text-character-cut", golden="chat-stream-unicode", trips={"text-no-replacement-character"})

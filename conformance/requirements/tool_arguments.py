@@ -6,13 +6,13 @@ from typing import Any
 
 from conformance.json_text import parse, show
 from conformance.mutation import edit_chunks, edit_json
-from conformance.requirement import Findings, fault, must, observe
+from conformance.requirement import Findings, fault, must, observe, should
 from conformance.requirements.tools import edit_fragments, message_of
 from conformance.transcript import Transcript
 from conformance.views.structured import mismatch
 from conformance.views.tool_call import ContinuedCall
-from conformance.views.tool_turn import FullCall, StrictCall
-from conformance.warrant import breaks, bug, docs, observed
+from conformance.views.tool_turn import FreeCall, FullCall, StrictCall
+from conformance.warrant import breaks, bug, docs, observed, quality
 
 
 def _arguments(transcript: Transcript, *pieces: str | None) -> Transcript:
@@ -40,8 +40,11 @@ def _arguments(transcript: Transcript, *pieces: str | None) -> Transcript:
     needs="tools",
 )
 def arguments_json(call: FullCall) -> Findings:
-    """The arguments of a call, joined, are one JSON object, unless the limit or a filter cut them."""
-    if call.flaw in ("garbled", "other"):
+    """The arguments of a call, joined, are one JSON object, unless the limit or a filter cut them.
+
+    What a model that was free to call writes in their middle is its own.
+    """
+    if call.flaw in ("cut", "other") or (call.flaw == "garbled" and not call.free):
         yield call, "a JSON object", show(call.arguments)
 
 
@@ -55,6 +58,23 @@ def brace_missing(transcript: Transcript) -> Transcript:
 def in_quotes(transcript: Transcript) -> Transcript:
     """The arguments are JSON in a JSON string."""
     return _arguments(transcript, "", '"{\\"city\\": ', '\\"Paris\\"', '}"')
+
+
+@should(
+    "tool-arguments-as-written",
+    quality("the model is not asked again, and the client has to read what is no JSON"),
+    needs="tools",
+)
+def as_written(call: FreeCall) -> Findings:
+    """What a model writes as arguments of its own accord is JSON; OpenAI warns that it may not be, so check it."""
+    if call.flaw == "garbled":
+        yield call, "a JSON object", show(call.arguments)
+
+
+@fault("tool-arguments-garbled", golden="tools-stream", trips={"tool-arguments-as-written"})
+def garbled(transcript: Transcript) -> Transcript:
+    """A string in the arguments has no quotes."""
+    return _arguments(transcript, "", '{"city": ', "Paris", "}")
 
 
 @must(

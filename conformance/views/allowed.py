@@ -9,7 +9,8 @@ from typing import Any, ClassVar, Self
 
 from conformance.json_text import parse, parse_bytes
 from conformance.place import Where
-from conformance.refusal import blamed
+from conformance.refusal import REFUSALS, blamed
+from conformance.refusal import message as words
 from conformance.transcript import Request, Transcript
 from conformance.views.answer import BUSY, Answer
 from conformance.views.reply import Reply
@@ -21,6 +22,7 @@ UNSUPPORTED = re.compile(
     r"(invalid|unknown|not a valid|no such) model|model.{0,80}(invalid|unknown|not found|not a valid)",
     re.IGNORECASE,
 )
+UNKNOWN = re.compile(r"unrecogni[sz]ed|not permitted|extra (inputs|fields)|only be set to", re.IGNORECASE)
 OPTIONAL = (
     "n",
     "logprobs",
@@ -43,6 +45,7 @@ class Allowed(Answer):
     """
 
     about: ClassVar[frozenset[str] | None] = None
+    may_be_unknown: ClassVar[bool] = True
 
     @classmethod
     def _fits(cls, transcript: Transcript) -> bool:
@@ -52,7 +55,8 @@ class Allowed(Answer):
         body = body_of(request)
         named = cls(transcript).endpoint == "chat" and bool(body.get("messages")) and not wrong_in(transcript)
         about = named and cls._about(request, body) and not _lacks_its_condition(body)
-        return about and not refused_clearly(transcript) and not cls._blames_another(transcript, body)
+        lacking = refused_clearly(transcript) or (cls.may_be_unknown and _is_unknown(transcript))
+        return about and not lacking and not cls._blames_another(transcript, body)
 
     @classmethod
     def _blames_another(cls, transcript: Transcript, body: dict[str, Any]) -> bool:
@@ -146,6 +150,7 @@ class Bystanders(Allowed):
     """An answer to a request with parameters that have no bearing on the text."""
 
     about = frozenset({"user", "service_tier", *BYSTANDERS})
+    may_be_unknown = False  # to be ignored rather than refused
 
     @classmethod
     def _about(cls, request: Request, body: dict[str, Any]) -> bool:
@@ -154,6 +159,8 @@ class Bystanders(Allowed):
 
 class UnknownParameter(Allowed):
     """An answer to a request with a parameter that no schema has."""
+
+    may_be_unknown = False
 
     @classmethod
     def _about(cls, request: Request, body: dict[str, Any]) -> bool:
@@ -315,11 +322,8 @@ def body_of(request: Request) -> dict[str, Any]:
 
 
 def message(transcript: Transcript) -> str:
-    """Return the message of an error, "" where there is none."""
-    body = parse_bytes(transcript.body()).value
-    error = body.get("error") if isinstance(body, dict) else None
-    words = error.get("message") if isinstance(error, dict) else None
-    return words[:120] if isinstance(words, str) else ""
+    """Return the beginning of what an error says, "" where it says nothing."""
+    return words(parse_bytes(transcript.body()).value)[:120]
 
 
 def refused_clearly(transcript: Transcript) -> bool:
@@ -328,6 +332,12 @@ def refused_clearly(transcript: Transcript) -> bool:
     error = body.get("error", body) if isinstance(body, dict) else None
     words = f"{error.get('message')} {error.get('code')}" if isinstance(error, dict) else str(error)
     return transcript.status == 501 or ((transcript.status or 0) < 500 and UNSUPPORTED.search(words) is not None)
+
+
+def _is_unknown(transcript: Transcript) -> bool:
+    """Tell whether a server says that it does not know a parameter, or not in this value."""
+    value = parse_bytes(transcript.body()).value if transcript.status in REFUSALS else None
+    return UNKNOWN.search(words(value)) is not None
 
 
 def _messages(body: dict[str, Any]) -> list[dict[str, Any]]:

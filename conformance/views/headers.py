@@ -7,11 +7,12 @@ from conformance.views.answer import CompleteHead, FailedAnswer, Head
 
 
 class Retriable(CompleteHead):
-    """An answer that says that the server is busy: 429 or 503."""
+    """An answer that says that the server is busy, 429 or 503, rather than that a quota is used up."""
 
     @classmethod
     def _fits(cls, transcript: Transcript) -> bool:
-        return transcript.status in (429, 503) and CompleteHead._fits(transcript)
+        busy = transcript.status in (429, 503) and b"quota" not in transcript.body()[:4000].lower()
+        return busy and CompleteHead._fits(transcript)
 
 
 class Failing(Head):

@@ -50,6 +50,12 @@ class Scored(LogprobsAsked):
         found = [octets(entry) for entry in self.entries]
         return b"".join(part or b"" for part in found) if None not in found else None
 
+    @property
+    def spells(self) -> bool:
+        """Tell whether the tokens spell the text, but for a blank before it and a character that the limit cut."""
+        text = self.content.rstrip("\ufffd") if self.finish_reason == "length" else self.content
+        return self.bytes is not None and self.bytes.decode("utf-8", "replace").lstrip().startswith(text.lstrip())
+
 
 class Counted(Scored):
     """Such a turn of an answer with one choice, whose tokens are counted, and which no stop string ended."""

@@ -54,9 +54,10 @@ class Retrieval:
                 yield cls(answer, listed[_id(answer.transcript)])
 
     @property
-    def told(self) -> Any:
-        """Return what the answer says."""
-        return parse_bytes(self.transcript.body()).value
+    def told(self) -> dict[str, Any]:
+        """Return the object that the answer is, empty where it is none."""
+        value = parse_bytes(self.transcript.body()).value
+        return value if isinstance(value, dict) else {}
 
     @property
     def transcript(self) -> Transcript:

@@ -159,19 +159,28 @@ class Call:
 
     @cached_property
     def flaw(self) -> str:
-        """Return in one word why the arguments are no JSON object: `empty`, `repeated`, `other`, `garbled`; or ""."""
+        """Return in one word why the arguments are no JSON object, "" where they are one.
+
+        `empty`, `repeated`, `other` (JSON, but no object), `cut` (too little or too much at an end) or `garbled`.
+        """
         text = self.arguments if isinstance(self.arguments, str) else ""
         parsed = parse(text)
         if not text.strip() or (not parsed.error and parsed.value is None):
             return "empty"
         if not parsed.error:
             return "" if isinstance(parsed.value, dict) else "other"
-        return "repeated" if _several(text) or self._cumulative() else "garbled"
+        if _repeats(text) or self._cumulative() or self._whole_each():
+            return "repeated"
+        return "cut" if _is_cut(text) else "garbled"
 
     def _cumulative(self) -> bool:
         pieces = self.streamed.pieces if self.streamed else []
         grown = all(later.startswith(earlier) for earlier, later in pairwise(pieces))
         return len(pieces) > 1 and grown and not parse(pieces[-1]).error
+
+    def _whole_each(self) -> bool:
+        pieces = [piece for piece in self.streamed.pieces if piece.strip()] if self.streamed else []
+        return len(pieces) > 1 and all(isinstance(parse(piece).value, dict) for piece in pieces)
 
 
 def well_formed(choice: Choice) -> bool:
@@ -235,15 +244,29 @@ def whole_calls(reply: Reply, position: int, message: dict[str, Any]) -> list[Ca
     return found
 
 
-def _several(text: str) -> bool:
-    """Tell whether a text is several JSON objects, one after the other."""
-    decoder, end, count = json.JSONDecoder(), 0, 0
+def _repeats(text: str) -> bool:
+    """Tell whether a text is one JSON object several times, or begins with {} that stand for nothing."""
+    decoder, end, found = json.JSONDecoder(), 0, list[Any]()
     try:
         while rest := text[end:].lstrip():
             value, size = decoder.raw_decode(rest)
-            end, count = len(text) - len(rest) + size, count + 1
-            if not isinstance(value, dict):
-                return False
+            end = len(text) - len(rest) + size
+            found.append(value)
     except (ValueError, RecursionError):
         return False
-    return count > 1
+    said = [value for value in found if value != {}]
+    return len(found) > 1 and all(isinstance(value, dict) and value == said[0] for value in said)
+
+
+def _is_cut(text: str) -> bool:
+    """Tell whether a text was a JSON object before something was taken from its ends, or put behind it."""
+    text = text.strip()
+    if isinstance(parse(f"{{{text}").value, dict):
+        return True
+    try:
+        value, size = json.JSONDecoder().raw_decode(text)
+    except json.JSONDecodeError as error:
+        return error.pos >= len(text) or error.msg.startswith("Unterminated string")
+    except RecursionError:
+        return False
+    return isinstance(value, dict) and not text[size:].lstrip().startswith("{")

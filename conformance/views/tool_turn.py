@@ -157,18 +157,31 @@ class FullCall(TurnCall):
     def _fits(self) -> bool:
         return bool(self.turn is not None and self.turn.finish_reason not in CUT_SHORT and self.readable)
 
-
-class StrictCall(FullCall):
-    """Such a call of a function that the request declares strict."""
-
-    def _fits(self) -> bool:
-        return FullCall._fits(self) and not self.flaw and bool(self.schema)
+    @property
+    def free(self) -> bool:
+        """Tell whether, as far as is known, nothing holds the model to the form: no choice of tools, nor strict."""
+        forced = self.turn is not None and bool(self.turn.request) and self.turn.tool_choice != "auto"
+        return not forced and not self.schema
 
     @property
     def schema(self) -> Any:
         """Return the schema of the parameters where the function is strict."""
         function = self.turn.offered.get(self.name) if self.turn and isinstance(self.name, str) else None
         return function.get("parameters") if function and function.get("strict") is True else None
+
+
+class FreeCall(FullCall):
+    """Such a call that a model made of its own accord."""
+
+    def _fits(self) -> bool:
+        return FullCall._fits(self) and self.free
+
+
+class StrictCall(FullCall):
+    """Such a call of a function that the request declares strict."""
+
+    def _fits(self) -> bool:
+        return FullCall._fits(self) and not self.flaw and bool(self.schema)
 
 
 class CallingTwins(Twins):

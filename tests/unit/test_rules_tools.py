@@ -324,6 +324,44 @@ def test_calls_streamed_and_whole(arguments: str | None, wrong: bool) -> None:
     assert bool(found("tool-calls-same-streamed", goldens.load("tools-stream"), edit_json(whole, put))) is wrong
 
 
+@pytest.mark.parametrize(
+    ("arguments", "rule"),
+    [
+        ('{"city": "Paris"', "tool-arguments-json"),
+        ('{"city": "Par', "tool-arguments-json"),
+        ('"city": "Paris"}', "tool-arguments-json"),
+        ('{"city": "Paris"}}', "tool-arguments-json"),
+        ('{"city": "Paris"}</s>', "tool-arguments-json"),
+        ('["Paris"]', "tool-arguments-json"),
+        ('"{}"', "tool-arguments-json"),
+        ('{"city": "Paris"}{"city": "Paris"}', "tool-arguments-increments"),
+        ('{}{"city": "Paris"}', "tool-arguments-increments"),
+        ("{}{}", "tool-arguments-increments"),
+        ('{"city": "Paris"}{"city": "Oslo"}', "tool-arguments-as-written"),
+        ('{"city": Paris}', "tool-arguments-as-written"),
+        ("{'city': 'Paris'}", "tool-arguments-as-written"),
+        ("Paris", "tool-arguments-as-written"),
+        ("[" * 5000, "tool-arguments-as-written"),
+        ('{"city": "Paris"}', None),
+    ],
+)
+def test_what_is_wrong_with_arguments_of_a_free_model(arguments: str, rule: str | None) -> None:
+    names = (
+        "tool-arguments-json",
+        "tool-arguments-increments",
+        "tool-arguments-as-written",
+        "tool-arguments-not-empty",
+    )
+    tripped = [name for name in names if found(name, answer(call(arguments=arguments)))]
+    assert tripped == ([rule] if rule else [])
+
+
+@pytest.mark.parametrize("golden", ["tools-whole-required", "tools-whole-named"])
+def test_arguments_that_a_server_forced_are_its_own(golden: str) -> None:
+    assert found("tool-arguments-json", answer(call(arguments='{"city": Paris}'), golden=golden))
+    assert not found("tool-arguments-as-written", answer(call(arguments='{"city": Paris}'), golden=golden))
+
+
 @pytest.mark.parametrize(("stub", "wrong"), [({}, True), ({"name": ""}, True), (None, False), ("", False)])
 def test_both_forms_at_once(stub: Any, wrong: bool) -> None:
     assert len(found("tool-call-in-one-form", answer(call(), function_call=stub))) == wrong
