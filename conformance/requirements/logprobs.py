@@ -220,7 +220,7 @@ def top_copied(transcript: Transcript) -> Transcript:
 def sum_at_most_one(entry: Ranked) -> Findings:
     """The probabilities of the alternatives of one place sum up to 1 at most."""
     values = [number_of(item) or 0.0 for item in entry.top]
-    if (total := math.fsum(math.exp(value) for value in values if value <= 0)) > 1.01:
+    if (total := math.fsum(math.exp(value) for value in values if value <= 0)) > 1.05:
         yield entry, "at most 1", f"{total:.3f}"
 
 
@@ -296,10 +296,10 @@ def as_legacy(transcript: Transcript) -> Transcript:
 def as_many(turn: Counted) -> Findings:
     """There are as many entries as completion tokens, up to end tokens.
 
-    Fewer that spell the whole text, each as a token does, are those of the text: the others were thought.
+    Where a model thinks and does not show it, there are fewer, which spell the whole text, each as a token does.
     """
     complete = turn.spells and all(len(octets(entry) or b"") <= LONG for entry in turn.entries)
-    if turn.completion is None or (complete and len(turn.entries) < turn.completion):
+    if turn.completion is None or (turn.hides and complete and len(turn.entries) < turn.completion):
         return
     if abs(len(turn.entries) - turn.completion) > 2:
         yield turn, f"about {turn.completion} entries", str(len(turn.entries))

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
+from conformance.features import features
 from conformance.json_text import parse, parse_bytes
 from conformance.place import Where
 from conformance.refusal import REFUSALS, blamed
@@ -257,9 +258,9 @@ def _lacks_its_condition(body: dict[str, Any]) -> bool:
 
 
 def _asked(answer: Answer) -> frozenset[str]:
-    """Return what is asked for that servers need not have."""
-    body = body_of(answer.transcript.request)
-    return frozenset(name for name in OPTIONAL if body.get(name) not in (None, False))
+    """Return what is asked for, and who speaks."""
+    request = answer.transcript.request
+    return features(request) | {str(message.get("role")) for message in _messages(body_of(request))}
 
 
 def _says_it_failed(transcript: Transcript) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from conformance.place import Where
 from conformance.transcript import Transcript
@@ -58,7 +58,22 @@ class Scored(LogprobsAsked):
 
 
 class Counted(Scored):
-    """Such a turn of an answer with one choice, whose tokens are counted, and which no stop string ended."""
+    """Such a turn of an answer with one choice, whose tokens are counted, and which no stop string ended.
+
+    `hides`: of an answer in ASCII, too, no character of which is split over tokens, more tokens are counted than there
+    are entries: a model that thinks, and does not show it.
+    """
+
+    hides = False
+
+    @classmethod
+    def among(cls, transcripts: Sequence[Transcript]) -> Iterable[Self]:
+        """Return the turns of this kind."""
+        found = list(super().among(transcripts))
+        hides = any(turn.content.isascii() and len(turn.entries) < (turn.completion or 0) - 2 for turn in found)
+        for turn in found:
+            turn.hides = hides
+        return found
 
     def _fits(self) -> bool:
         alone = self.request.get("n") in (None, 1) and not self.request.get("stop")

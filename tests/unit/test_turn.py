@@ -73,11 +73,14 @@ def test_a_whole_answer_gives_the_same() -> None:
         (["null"], "empty"),
         (["[1]"], "other"),
         (['"{}"'], "other"),
-        (['{"x"'], "garbled"),
+        (['{"x"'], "cut"),
+        (['{"x": y}'], "garbled"),
         (["[" * 2000], "garbled"),
         (['{"x"', '{"x":1}'], "repeated"),
         (['{"x":1}', '{"x":1}'], "repeated"),
-        (['{"x":1} {"y":2}'], "repeated"),
+        (['{"x":1} {"x":1}'], "repeated"),
+        (['{"x":1} {"y":2}'], "garbled"),
+        (['{"x":1}', '{"y":2}'], "repeated"),
     ],
 )
 def test_what_is_wrong_with_arguments_is_said_in_one_word(pieces: list[str], flaw: str) -> None:
