@@ -44,6 +44,17 @@ def server(engine_extra, model_cache):
 
 
 @pytest.fixture(scope="session")
+def model(engine_extra, model_cache):
+    """The scripted model without an engine."""
+    from reference_server.engine.model import Model
+    from reference_server.model import scripted_model
+
+    model = Model(scripted_model(), sequences=1, context=64, batch=8)
+    yield model
+    model.close()
+
+
+@pytest.fixture(scope="session")
 def serve(engine_extra, model_cache):
     """Start a server with options of its own; it ends with the `with` block."""
 
