@@ -1,47 +1,59 @@
 """Grammars that force an answer into the JSON of a schema, or into calls of the offered tools."""
 
-import importlib
 import json
-from typing import Any
 
 from reference_server.chat.request import ChatRequest, Tool, Tools
+from reference_server.converter import Converter
 from reference_server.engine.sampling import Grammar
 from reference_server.errors import RequestError
-from reference_server.json_schema import Schema, normal
+from reference_server.json_schema import BrokenSchemaError, Schema
+from reference_server.references import Referring, referring
 
 _ANY_OBJECT: Schema = {"type": "object"}
 _LARGEST = 500_000
-_ANYTHING_IN_A_STRING, _WHAT_JSON_ALLOWS = '[^"\\\\]', '[^"\\\\\\x7F\\x00-\\x1F]'
 
 
-def of(request: ChatRequest, trigger: int | None) -> Grammar | None:
+def binds_at_once(request: ChatRequest) -> bool:
+    """Tell whether an answer is forced from its start, and not only from a call on."""
+    return bool(request.format) or _must_call(request.tools)
+
+
+def of(request: ChatRequest, trigger: int | None, *, loosely: bool = False) -> Grammar | None:
     """Give the grammar that a request asks for; `trigger`: the token that opens a tool call, if the model has one.
 
-    Raises RequestError for a schema that is broken or that cannot be enforced.
+    `loosely`: tools that are not strict take any object. Raises RequestError for a schema that is broken or that
+    cannot be enforced.
     """
-    tools, form, rules = request.tools, request.format, _Rules()
-    must_call = tools.active and tools.choice in ("required", "named")
-    if not (form or must_call):
+    tools, form, rules = request.tools, request.format, _Rules(loosely=loosely)
+    if not binds_at_once(request):
         if not tools.active or trigger is None:
             return None
         rules.calls("root", tools)
-        return Grammar(rules.text("tools"), trigger)
+        return Grammar(rules.text(), trigger)
     ways = []
-    if form and not must_call:
+    if form and not _must_call(tools):
         ways.append(rules.schema("answer", form.schema, "response_format", strict=form.strict))
     if tools.active:
         ways.append(rules.calls("calls", tools))
     rules.add("root", " | ".join(ways))
-    return Grammar(rules.text("response_format" if form else "tools"))
+    return Grammar(rules.text())
+
+
+def unreadable(request: ChatRequest) -> RequestError:
+    """Refuse a request with whose grammar llama.cpp can do nothing."""
+    return _refusal("response_format" if request.format else "tools", "llama.cpp cannot read its grammar")
+
+
+def _must_call(tools: Tools) -> bool:
+    return tools.active and tools.choice in ("required", "named")
 
 
 class _Rules:
-    """The rules of one grammar, those of JSON schemas made by llama.cpp's own converter."""
+    """The rules of one grammar, those of JSON schemas made by the converter."""
 
-    def __init__(self) -> None:
-        converters: Any = importlib.import_module("llama_cpp.llama_grammar")  # slow to import, and of the extra
-        self._converter = converters.SchemaConverter(prop_order={}, allow_fetch=False, dotall=False, raw_pattern=False)
-        self._converter._format_literal = json.dumps  # its own forgets to escape backslashes
+    def __init__(self, *, loosely: bool) -> None:
+        self._loosely = loosely
+        self._converter = Converter()
         self._own: dict[str, str] = {}
 
     def add(self, name: str, rule: str) -> None:
@@ -50,20 +62,29 @@ class _Rules:
     def schema(self, name: str, schema: Schema, place: str, *, strict: bool, lenient: bool = False) -> str:
         """Add the rules of a schema, and give the name of the first.
 
-        `lenient`: where the converter cannot follow, any object will do.
+        `lenient`: where they cannot be made, any object will do.
         """
         try:
-            prepared = json.loads(json.dumps(normal(schema, strict=strict)))
-        except ValueError as error:
+            wanted = referring(schema, strict=strict)
+            if not (lenient and self._loosely):
+                return self._made(name, wanted)
+        except BrokenSchemaError as error:
             raise _refusal(place, str(error)) from error
-        before = dict(self._converter._rules)
-        try:
-            return str(self._converter.visit(self._converter.resolve_refs(prepared, name), name))
-        except Exception as error:
+        except ValueError as error:
             if not lenient:
-                raise _refusal(place, "it cannot be made into a grammar") from error
-        self._converter._rules = before
-        return str(self._converter.visit(_ANY_OBJECT, f"{name}-any"))
+                raise _refusal(place, str(error)) from error
+        return self._made(f"{name}-any", referring(_ANY_OBJECT, strict=False))
+
+    def _made(self, name: str, schema: Referring) -> str:
+        before = self._converter.state
+        try:
+            first = self._converter.rules(name, schema)
+            if self._converter.size > _LARGEST:
+                raise ValueError("its grammar would be too large")
+        except ValueError:
+            self._converter.state = before
+            raise
+        return first
 
     def calls(self, name: str, tools: Tools) -> str:
         """Add the rules of calls of the offered tools, and give the name of the first."""
@@ -82,12 +103,9 @@ class _Rules:
         name = json.dumps(json.dumps(tool.name))
         return f'"{{\\"name\\": " {name} ", \\"arguments\\": " {arguments} "}}"'
 
-    def text(self, place: str) -> str:
-        """Write all rules; no control characters in strings, which JSON forbids and the converter lets through."""
-        made = str(self._converter.format_grammar()).replace(_ANYTHING_IN_A_STRING, _WHAT_JSON_ALLOWS)
-        if len(made) > _LARGEST:
-            raise _refusal(place, "its grammar would be too large")
-        return "\n".join([made, *(f"{name} ::= {rule}" for name, rule in self._own.items())])
+    def text(self) -> str:
+        """Write all rules."""
+        return "\n".join([self._converter.text(), *(f"{name} ::= {rule}" for name, rule in self._own.items())])
 
 
 def _refusal(place: str, reason: str) -> RequestError:

@@ -17,7 +17,7 @@ from reference_server.engine.engine import ClosedError, Engine
 from reference_server.engine.events import Event
 from reference_server.engine.job import Job
 from reference_server.engine.model import ModelError
-from reference_server.engine.sampling import Grammar, GrammarError, Sampling
+from reference_server.engine.sampling import Grammar, Sampling
 from reference_server.engine.work import Work
 from reference_server.errors import BusyError, GoneError, RequestError, unknown_model
 from reference_server.generation import Generation, Post
@@ -74,8 +74,7 @@ class Service:
     async def start(self, request: ChatRequest) -> Generation:
         """Begin to answer, in the running event loop; raises RequestError for what cannot be done."""
         self._admit(request.model, request.n, request.n)
-        form, written = await self._prepared(request)
-        prompt = await self._read_text(written.pieces, "messages", self._engine.context)
+        ready = await self._prepared(request)
         self._find_room(request.n)
         answers = [
             Answer(
@@ -83,23 +82,20 @@ class Service:
                 stops=request.stops,
                 tools=request.tools.active,
                 one_call=request.tools.choice == "named" or not request.tools.parallel,
-                thinking=written.thinking,
+                thinking=ready.thinking,
             )
             for index in range(request.n)
         ]
-        generation = Generation(answers, len(prompt), self._post)
+        generation = Generation(answers, len(ready.prompt), self._post)
         try:
             job = self._engine.submit(
-                prompt,
+                ready.prompt,
                 generation.listen,
                 limit=request.limit,
                 n=request.n,
-                sampling=self._sampling(request, calls=request.tools.active, form=form),
+                sampling=self._sampling(request, calls=request.tools.active, form=ready.form),
                 top=request.top_logprobs,
             )
-        except GrammarError as error:
-            param = "response_format" if request.format else "tools"
-            raise RequestError(f"Invalid schema for '{param}': {error}.", param=param) from error
         except ClosedError as error:
             raise _closed() from error
         generation.cancel = job.cancel
@@ -212,27 +208,32 @@ class Service:
             return [self._tokens.of_prompt(prompt, place, room) for prompt in prompts]
         return await self._aside(lambda: [self._tokens.of_prompt(prompt, place, room) for prompt in prompts])
 
-    async def _read_text(self, pieces: Sequence[str], place: str, room: int) -> list[int]:
-        if sum(map(len, pieces)) < SHORT:
-            return self._tokens.of_text(pieces, place, room)
-        return await self._aside(lambda: self._tokens.of_text(pieces, place, room))
-
     async def _aside(self, work: Callable[[], T]) -> T:
         """Do in another thread what takes long; whoever closes us waits for that, and may then go first."""
         done = await asyncio.to_thread(work)
         self.refuse_if_closed()
         return done
 
-    async def _prepared(self, request: ChatRequest) -> tuple[Grammar | None, Written]:
+    async def _prepared(self, request: ChatRequest) -> "_Ready":
         # Python walks through every schema, and what might be control words, of which a long text can have millions.
         schemas, size = request.tools.offered or request.format, sum(len(said["content"]) for said in request.messages)
         if not schemas and size < SHORT:
             return self._prepare(request)
         return await self._aside(lambda: self._prepare(request))
 
-    def _prepare(self, request: ChatRequest) -> tuple[Grammar | None, Written]:
-        form = grammar.of(request, self._call_token)
-        return form, self._written(request, form=form is not None and form.trigger is None)
+    def _prepare(self, request: ChatRequest) -> "_Ready":
+        # The prompt first: a grammar that nobody has room for would be made in vain, and may take seconds.
+        written = self._written(request, form=grammar.binds_at_once(request))
+        prompt = self._tokens.of_text(written.pieces, "messages", self._engine.context)
+        return _Ready(prompt, self._form(request), thinking=written.thinking)
+
+    def _form(self, request: ChatRequest) -> Grammar | None:
+        """Make the grammar; where llama.cpp cannot read it, one in which tools that are not strict take any object."""
+        for loosely in (False, True):
+            form = grammar.of(request, self._call_token, loosely=loosely)
+            if form is None or self._engine.reads(form):
+                return form
+        raise grammar.unreadable(request)
 
     def _written(self, request: ChatRequest, *, form: bool) -> Written:
         try:
@@ -255,6 +256,15 @@ class Service:
         if self._call_token is not None and not calls:
             bias[self._call_token] = float("-inf")  # a call that nobody asked for would be shown as markup
         return replace(asked, logit_bias=bias, grammar=form)
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """A chat request as the engine takes it."""
+
+    prompt: list[int]
+    form: Grammar | None
+    thinking: bool
 
 
 class Embedding:

@@ -16,7 +16,7 @@ from reference_server.engine.candidates import Candidates
 from reference_server.engine.events import Event, Finish, Scored, Token
 from reference_server.engine.job import Job, Listener, Part, Sequence
 from reference_server.engine.model import Model
-from reference_server.engine.sampling import Samplers, Sampling
+from reference_server.engine.sampling import Grammar, GrammarError, Samplers, Sampling
 from reference_server.engine.work import Work
 
 log = logging.getLogger(__name__)
@@ -95,6 +95,17 @@ class Engine:
                 self._load += n
             self._inbox.put(job)
         return job
+
+    def reads(self, grammar: Grammar) -> bool:
+        """Tell, from any thread, whether llama.cpp can read a grammar; no, where the engine is closed."""
+        with self._door:
+            if not self._open:
+                return False
+            try:
+                Samplers(self._api, self.model.vocab, Sampling(grammar=grammar), index=0, limit=1).free()
+            except GrammarError:
+                return False
+        return True
 
     @property
     def open(self) -> bool:
