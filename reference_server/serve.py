@@ -54,8 +54,9 @@ def serve(
     try:
         asyncio.run(_serve(uvicorn.Server(config), service, listener))
     finally:
-        service.close()
         listener.close()
+        if not service.close():
+            _end_now()  # Python would wait for the threads that do not end
 
 
 async def _serve(server: uvicorn.Server, service: Service, listener: socket.socket) -> None:
@@ -67,9 +68,14 @@ async def _serve(server: uvicorn.Server, service: Service, listener: socket.sock
     while not server.should_exit and not serving.done():  # noqa: ASYNC110 - nor for this
         await asyncio.sleep(0.1)
     service.retire()
-    await asyncio.get_running_loop().shutdown_default_executor()  # a tokenizer at work still needs the model
-    service.close()  # ends the open streams with an error event, so that uvicorn need not wait for them
+    await asyncio.to_thread(service.close)  # ends open streams with an error event: uvicorn need not wait for them
     await serving
+
+
+def _end_now() -> NoReturn:
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(0)
 
 
 def _leave(*_: object) -> NoReturn:

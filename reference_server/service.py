@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from reference_server import grammar
+from reference_server.aside import Aside, ClosedAsideError
 from reference_server.chat.request import ChatRequest
 from reference_server.completion.request import CompletionRequest, Prompt
 from reference_server.embedding.request import EmbeddingRequest
 from reference_server.engine.embedder import AbandonedError, Embedder, EmbeddingJob
-from reference_server.engine.engine import ClosedError, Engine
+from reference_server.engine.engine import PATIENCE, ClosedError, Engine
 from reference_server.engine.events import Event
 from reference_server.engine.job import Job
 from reference_server.engine.model import ModelError
@@ -63,6 +64,7 @@ class Service:
         engine.after_round = self._post.deliver
         model = engine.model
         self._embedder = Embedder(model, engine.context)
+        self._asides = Aside()
         self._start = model.start
         self._retired = False
         self._tokens = Tokens(model)
@@ -165,11 +167,19 @@ class Service:
         self._retired = True
         self._embedder.retire()
 
-    def close(self) -> None:
-        """End all generations and give the memory back; a tokenizer may not be at work any more."""
+    def close(self, patience: float = PATIENCE) -> bool:
+        """End all generations and give the memory back; tells whether all that was under way has ended in time.
+
+        Where it has not, the memory stays, as it may be in use, and only the end of the process ends the rest.
+        """
         self.retire()
-        self._embedder.close()
-        self._engine.close()
+        until = time.monotonic() + patience
+
+        def left() -> float:
+            return max(until - time.monotonic(), patience / 4)  # something for the last one, too
+
+        others = [self._asides.close(left()), self._embedder.close(left())]
+        return self._engine.close(left(), free=all(others)) and all(others)
 
     def _admit(self, model: str, n: int, texts: int) -> None:
         """Refuse what is for another model, or for which there is no room now."""
@@ -210,7 +220,10 @@ class Service:
 
     async def _aside(self, work: Callable[[], T]) -> T:
         """Do in another thread what takes long; whoever closes us waits for that, and may then go first."""
-        done = await asyncio.to_thread(work)
+        try:
+            done = await self._asides.do(work)
+        except ClosedAsideError as error:
+            raise _closed() from error
         self.refuse_if_closed()
         return done
 

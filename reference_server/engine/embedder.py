@@ -1,7 +1,9 @@
 """Vectors of texts: the mean of what the network makes of their tokens, in a context and a thread of its own."""
 
+import contextlib
+import logging
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor, wait
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,8 @@ import numpy.typing as npt
 from reference_server.engine.batch import Batch
 from reference_server.engine.model import Model, ModelError
 from reference_server.engine.work import Work
+
+log = logging.getLogger(__name__)
 
 Vector = npt.NDArray[np.float64]
 
@@ -45,7 +49,7 @@ class Embedder:
         self._model = model
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="embed")
         self._context: Any = None
-        self._retired = False
+        self._retired = self._lost = False
         self._jobs: list[EmbeddingJob] = []
         self._read = 0  # tokens since the start
 
@@ -75,13 +79,24 @@ class Embedder:
         """Take no more texts, neither of those that are being embedded."""
         self._retired = True
 
-    def close(self) -> None:
-        """Give the memory back; a second call does nothing."""
+    def close(self, patience: float) -> bool:
+        """Give the memory back, and tell whether its thread has ended within some seconds; a second call does nothing.
+
+        Where it has not, those who wait are told so, and the memory stays, as it may be in use.
+        """
         self.retire()
-        self._thread.shutdown()
-        if self._context is not None:
+        self._thread.shutdown(wait=False)
+        late = wait([job.vectors for job in list(self._jobs)], patience).not_done
+        if late:
+            log.error("the thread for embeddings does not end, and its memory is left to the end of the process")
+            for vectors in late:
+                with contextlib.suppress(InvalidStateError):  # it has just come
+                    vectors.set_exception(ModelError("the embedder is closed"))
+            self._lost = True
+        elif self._context is not None and not self._lost:
             self._model.api.llama_free(self._context)
-        self._context = None
+            self._context = None
+        return not self._lost
 
     # From here on: its thread.
 

@@ -4,6 +4,7 @@ Each round makes one batch from the last token of every running sequence and the
 chooses a token for each sequence and hands it to the listener of its job.
 """
 
+import contextlib
 import functools
 import logging
 import queue
@@ -23,6 +24,10 @@ log = logging.getLogger(__name__)
 
 CHUNK = 64
 """Prompt tokens a round: how long a cancel, or the neighbours of a long prompt, may have to wait."""
+
+
+PATIENCE = 3.0
+"""Seconds that what is under way has to end when the engine closes."""
 
 
 class ClosedError(Exception):
@@ -47,6 +52,7 @@ class Engine:
         self._jobs: list[Job] = []  # of the decoding thread, oldest first
         self._door, self._open = threading.Lock(), True  # for submit, which needs the vocabulary, against close
         self._lock, self._load = threading.Lock(), 0
+        self._abandoned = False
         self._read = self._produced = 0  # tokens since the start
         self._thread = threading.Thread(target=self._work, name="decode", daemon=True)
         self._thread.start()
@@ -123,27 +129,55 @@ class Engine:
         running = sum(any(sequence.number >= 0 for sequence in list(job.sequences)) for job in jobs)
         return Work(running, len(jobs) - running + self._inbox.qsize(), self._read, self._produced)
 
-    def close(self) -> None:
-        """End all generations and give the memory back; a second call does nothing."""
+    def close(self, patience: float = PATIENCE, *, free: bool = True) -> bool:
+        """End all generations and give the memory back; a second call changes nothing.
+
+        `free`: somebody else still uses the model where it is false. Gives false where the decoding thread does not
+        end in time: then its listeners are told that it is closed, and the memory stays, as it may be in use.
+        """
         with self._door:
             was_open, self._open = self._open, False
         if was_open:
             self._inbox.put(None)
-        self._thread.join()
-        self.model.close()
+        if not self._abandoned:
+            self._thread.join(patience)
+        if self._thread.is_alive():
+            if not self._abandoned:
+                log.error("the decoding thread does not end, and its memory is left to the end of the process")
+                self._abandon()
+            return False
+        if free:
+            self.model.close()
+        return True
+
+    def _abandon(self) -> None:
+        """Tell in place of the decoding thread that nothing comes any more; it tells nothing if it ever comes back."""
+        self._abandoned = True
+        jobs = list(self._jobs)
+        with contextlib.suppress(queue.Empty):
+            while True:
+                jobs += filter(None, [self._inbox.get_nowait()])
+        self._inbox.put(None)
+        for job in jobs:
+            for sequence in list(job.sequences):
+                with contextlib.suppress(Exception):
+                    job.listener(Finish(sequence.index, "closed", sequence.produced))
+        self.after_round()
 
     # From here on: the decoding thread.
 
     def _work(self) -> None:
         reason = "closed"
         try:
-            while self._receive():
+            while not self._abandoned and self._receive():
                 self._run(self._plan())
         except Exception:
             log.exception("the decoding thread has failed")
             reason = "error"
             with self._door:
                 self._open = False
+        if self._abandoned:
+            return  # everybody has been told
         while not self._inbox.empty():
             if job := self._inbox.get():
                 self._jobs.append(job)
@@ -287,7 +321,7 @@ class Engine:
 
     def _tell(self, job: Job, event: Event) -> bool:
         try:
-            return job.listener(event) is True
+            return self._abandoned or job.listener(event) is True
         except Exception:
             log.exception("a listener has failed; its generation ends")
             job.cancel("error")

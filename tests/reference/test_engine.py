@@ -1,6 +1,7 @@
 """The engine: several texts at once, cancelled and broken ones among them."""
 
 import queue
+import threading
 import time
 from pathlib import Path
 
@@ -193,6 +194,37 @@ def test_closing_ends_what_runs_and_refuses_what_comes(new_engine):
     assert listener.result()[1] == ["closed"]
     with pytest.raises(ClosedError):
         engine.submit([5], print)
+
+
+def test_closing_does_not_wait_for_a_decoding_thread_that_does_not_end(new_engine, monkeypatch, caplog):
+    engine = new_engine(sequences=1)
+    stuck, go_on, decode = threading.Event(), threading.Event(), engine._api.llama_decode
+
+    def block(context, batch):
+        stuck.set()
+        assert go_on.wait(60)
+        return decode(context, batch)
+
+    monkeypatch.setattr(engine._api, "llama_decode", block)
+    running, waiting = Listener(), Listener()
+    running.start(engine, "count")
+    assert stuck.wait(20)
+    waiting.start(engine, "hello")
+    began = time.monotonic()
+    assert not engine.close(0.2)
+    assert not engine.close(60)
+    assert time.monotonic() - began < 20
+    assert running.result() == waiting.result() == ([""], ["closed"])
+    assert engine.model.context, "what is in use was freed"
+    [line] = caplog.messages
+    assert "does not end" in line
+    go_on.set()
+    engine._thread.join(20)
+    assert not engine._thread.is_alive()
+    assert running.events.empty()
+    assert waiting.events.empty()
+    assert engine.close()
+    assert not engine.model.context
 
 
 def test_a_fault_of_the_decoding_thread_ends_all_jobs_and_closes_the_engine(new_engine, monkeypatch, caplog):

@@ -129,6 +129,32 @@ def test_a_signal_ends_open_streams_with_an_error_event(engine_extra, model_cach
     assert "[DONE]" not in text
 
 
+STUCK = """
+import sys, threading
+from reference_server.cli import main
+from reference_server.engine import bindings
+bindings.load().llama_decode = lambda *_: threading.Event().wait()
+sys.exit(main(["--port", "0", "--heartbeat", "0.1"]))
+"""
+
+
+def test_a_signal_ends_a_server_whose_decoding_never_does(engine_extra, model_cache):
+    body = {"model": "scripted", "messages": [{"role": "user", "content": "count"}], "stream": True}
+    with subprocess.Popen([sys.executable, "-c", STUCK], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        try:
+            url = process.stdout.readline().decode().split()[-1]
+            with httpx.stream("POST", f"{url}/chat/completions", json=body, trust_env=False, timeout=20) as reply:
+                pieces = reply.iter_text()
+                assert next(pieces) == ": keep-alive\n\n"
+                process.terminate()
+                assert "The server is shutting down." in "".join(pieces)
+            assert process.wait(20) == 0
+            [line] = process.stderr.read().decode().splitlines()
+            assert "does not end" in line
+        finally:
+            process.kill()
+
+
 @pytest.mark.parametrize("name", ["reference", "llama-cpp-python", "llama-server"])
 def test_a_key_is_asked_for_and_is_on_no_command_line(engine_extra, model_cache, name):
     if name == "llama-cpp-python":

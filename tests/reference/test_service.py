@@ -3,9 +3,12 @@
 import asyncio
 import queue
 import threading
+import time
+from dataclasses import replace
 
 import pytest
 
+from reference_server import grammar
 from reference_server.chat.request import ChatRequest, Format, Tool, Tools
 from reference_server.completion.request import CompletionRequest
 from reference_server.embedding.request import EmbeddingRequest
@@ -68,6 +71,89 @@ def test_a_request_that_was_being_read_at_the_end_is_refused(service, monkeypatc
     monkeypatch.setattr(service._tokens, "of_prompt", slowly)
     monkeypatch.setattr(service, "_most", 2)
     asyncio.run(run())
+
+
+def test_the_end_does_not_wait_without_bound_for_a_text_that_is_being_read(service, monkeypatch, caplog):
+    reading, go_on, read = threading.Event(), threading.Event(), service._tokens.of_prompt
+
+    def block(*arguments):
+        reading.set()
+        assert go_on.wait(60)
+        return read(*arguments)
+
+    async def run():
+        request = asyncio.ensure_future(service.complete(CompletionRequest("scripted", (LONG,))))
+        assert await asyncio.to_thread(reading.wait, 20)
+        began = time.monotonic()
+        assert not service.close(0.2)
+        assert time.monotonic() - began < 20
+        assert service._engine.model.context, "what is in use was freed"
+        go_on.set()
+        with pytest.raises(RequestError) as caught:
+            await request
+        assert caught.value.status == 503
+
+    monkeypatch.setattr(service._tokens, "of_prompt", block)
+    asyncio.run(run())
+    assert [message for message in caplog.messages if "still being read" in message]
+    assert service.close()
+
+
+def test_the_end_does_not_wait_without_bound_for_vectors(service, slow, monkeypatch, caplog):
+    begun, go_on = slow
+    monkeypatch.setattr(service, "_most", 2)
+
+    async def run():
+        waiting = [await service.embed(EmbeddingRequest("scripted", ("hello",))) for _ in range(2)]
+        assert await asyncio.to_thread(begun.get, timeout=20)
+        began = time.monotonic()
+        assert not service.close(0.2)
+        assert time.monotonic() - began < 20
+        assert service._engine.model.context, "what is in use was freed"
+        for embedding in waiting:
+            with pytest.raises(RequestError) as caught:
+                await asyncio.wait_for(embedding.vectors(), 20)
+            assert caught.value.status == 503
+
+    asyncio.run(run())
+    assert [message for message in caplog.messages if "embeddings does not end" in message]
+    go_on.release(2)
+
+
+def test_no_grammar_is_made_for_a_prompt_that_does_not_fit(service, monkeypatch):
+    made = []
+    monkeypatch.setattr(grammar, "of", lambda *_, **__: made.append(True))
+
+    async def run(prompt):
+        with pytest.raises(RequestError) as caught:
+            await service.start(chat(prompt, tools=Tools((TOOL,))))
+        assert caught.value.error.code == "context_length_exceeded"
+
+    asyncio.run(run("unicode " * 5000))
+    assert not made
+
+
+@pytest.mark.parametrize("strict", [True, False])
+def test_where_llama_cpp_cannot_read_a_grammar_a_lenient_tool_takes_any_object(service, monkeypatch, strict):
+    tool = replace(TOOL, parameters={"type": "object", "properties": {"a": {"const": 1}}}, strict=strict)
+    seen, reads = [], service._engine.reads
+
+    def only_any(form):
+        seen.append("tool-0-any" in form.text)
+        return seen[-1] and reads(form)
+
+    monkeypatch.setattr(service._engine, "reads", only_any)
+
+    async def run():
+        (await service.start(chat("hello", tools=Tools((tool,), "required")))).cancel()
+
+    if strict:
+        with pytest.raises(RequestError) as caught:
+            asyncio.run(run())
+        assert (caught.value.error.code, caught.value.error.param) == ("invalid_json_schema", "tools")
+    else:
+        asyncio.run(run())
+        assert seen == [False, True]
 
 
 def test_texts_for_which_there_are_no_vectors_yet_do_not_hold_the_end_up(service, monkeypatch):
