@@ -165,9 +165,13 @@ def _llama_server(command: str | None, parallel: int) -> _Recipe:
 
 def _scripted() -> Path:
     _need("gguf", "numpy")
+    from reference_server.engine.model import ModelError
     from reference_server.model import scripted_model
 
-    return scripted_model()
+    try:
+        return scripted_model()
+    except ModelError as error:
+        raise LaunchError(str(error)) from error
 
 
 def _need(*modules: str) -> None:

@@ -20,7 +20,7 @@ _GRACE = 5
 
 
 class KeyVariableError(Exception):
-    """The variable that should hold the key does not."""
+    """The variable that should hold the key does not, or holds one that no client can send."""
 
 
 def serve(
@@ -35,9 +35,7 @@ def serve(
     key_variable: str | None,
 ) -> None:
     """Serve until a signal comes; raises what `bind` and the engine raise before it listens."""
-    key = None
-    if key_variable and not (key := os.environ.get(key_variable)):
-        raise KeyVariableError(f"the environment variable {key_variable} is not set, or is empty")
+    key = _key(key_variable) if key_variable else None
     listener = bind(host, port)
     service = open_service(model, parallel=parallel, context=context, queue=queue)
     config = uvicorn.Config(
@@ -57,6 +55,18 @@ def serve(
         listener.close()
         if not service.close():
             _end_now()  # Python would wait for the threads that do not end
+
+
+def _key(variable: str) -> str:
+    """Give the key that an environment variable holds."""
+    key = os.environ.get(variable)
+    if not key:
+        raise KeyVariableError(f"the environment variable {variable} is not set, or is empty")
+    if key != key.strip():
+        raise KeyVariableError(f"the key in {variable} begins or ends with a blank, which no header keeps")
+    if not key.isprintable():  # nor is what was no UTF-8
+        raise KeyVariableError(f"the key in {variable} has characters that no header can hold")
+    return key
 
 
 async def _serve(server: uvicorn.Server, service: Service, listener: socket.socket) -> None:

@@ -113,6 +113,40 @@ def test_a_key_variable_that_is_not_set_is_refused(engine_extra, model_cache):
     assert "SURELY_NOT_SET" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("key", "reason"),
+    [
+        (b"abc ", "a blank"),
+        (b"\tabc", "a blank"),
+        (b"abc\n", "a blank"),
+        (b" ", "a blank"),
+        (b"a\xff", "no header can hold"),
+        (b"a\x01b", "no header can hold"),
+        (b"", "not set, or is empty"),
+    ],
+)
+def test_a_key_that_no_client_can_send_is_refused_at_the_start(engine_extra, key, reason):
+    done = run("--port", "0", "--api-key-env", "THE_KEY", env={**os.environb, b"THE_KEY": key})
+    assert done.returncode == 1
+    [line] = done.stderr.splitlines()
+    assert "THE_KEY" in line
+    assert reason in line
+
+
+def test_a_cache_that_cannot_be_written_is_told_in_one_line(engine_extra):
+    done = run("--port", "0", env={**os.environ, "CONFORMANCE_CACHE": "/dev/null/x"})
+    assert done.returncode == 1
+    [line] = done.stderr.splitlines()
+    assert line.startswith("reference_server: cannot keep the scripted model: ")
+    assert "/dev/null/x" in line
+
+
+def test_a_target_for_which_no_model_can_be_kept_is_told_with_the_reason(engine_extra, monkeypatch):
+    monkeypatch.setenv("CONFORMANCE_CACHE", "/dev/null/x")
+    with pytest.raises(LaunchError, match="cannot keep the scripted model"), launch("llama-cpp-python"):
+        pass
+
+
 def test_a_signal_ends_open_streams_with_an_error_event(engine_extra, model_cache):
     body = {"model": "scripted", "messages": [{"role": "user", "content": "count"}], "stream": True, "n": 4}
     with (

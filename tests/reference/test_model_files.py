@@ -57,6 +57,20 @@ def patched(content, key, before, after):
     return content[:place] + after + content[place + len(before) :]
 
 
+def test_a_scripted_model_that_is_not_whole_any_more_is_built_again(tmp_path, monkeypatch):
+    from reference_server.model import scripted_model
+
+    monkeypatch.setenv("CONFORMANCE_CACHE", str(tmp_path))
+    path = scripted_model()
+    whole, built = path.read_bytes(), path.stat().st_mtime_ns
+    assert (scripted_model(), path.stat().st_mtime_ns) == (path, built)
+    for broken in (whole[: len(whole) // 2], b"", whole[:-1] + bytes([whole[-1] ^ 1])):
+        path.write_bytes(broken)
+        assert scripted_model() == path
+        assert path.read_bytes() == whole
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_a_file_that_is_missing_or_none_is_named(tmp_path):
     for path in (tmp_path / "none.gguf", tmp_path):
         assert str(path) in refused("--model", path)
