@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from reference_server.errors import RequestError
+from reference_server.errors import RequestError, shown
 
 Check = Callable[[str, object], object]
 """Takes the place and the value, gives the value back, and raises RequestError where it does not fit."""
@@ -94,7 +94,7 @@ def one_of(*words: str) -> Check:
 
     def check(place: str, value: object) -> str:
         if (word := text(place, value)) not in words:
-            raise wrong_value(place, f"expected one of {', '.join(map(repr, words))}, but got {word!r}.")
+            raise wrong_value(place, f"expected one of {', '.join(map(repr, words))}, but got {shown(repr(word))}.")
         return word
 
     return check
@@ -102,6 +102,6 @@ def one_of(*words: str) -> Check:
 
 def _within(place: str, value: float, least: float | None, most: float | None, kind: str) -> None:
     if least is not None and not value >= least:
-        raise wrong_value(place, f"expected a value >= {least}, but got {value}.", f"{kind}_below_min_value")
+        raise wrong_value(place, f"expected a value >= {least}, but got {shown(value)}.", f"{kind}_below_min_value")
     if most is not None and not value <= most:
-        raise wrong_value(place, f"expected a value <= {most}, but got {value}.", f"{kind}_above_max_value")
+        raise wrong_value(place, f"expected a value <= {most}, but got {shown(value)}.", f"{kind}_above_max_value")

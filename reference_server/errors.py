@@ -3,6 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+LONGEST = 200
+"""Characters of what a client sent that an error repeats."""
+
+
+def shown(value: object) -> str:
+    """Give what a client sent for an error message: its beginning, where it is long."""
+    text = str(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+
 
 class GoneError(Exception):
     """The client has gone away; there is nobody to tell."""
@@ -57,5 +66,5 @@ def unsupported(param: str, what: str = "") -> RequestError:
 
 def unknown_model(name: str) -> RequestError:
     """Refuse a model that is not served here."""
-    message = f"The model '{name}' does not exist or you do not have access to it."
+    message = f"The model '{shown(name)}' does not exist or you do not have access to it."
     return RequestError(message, code="model_not_found", status=404)

@@ -17,7 +17,7 @@ from reference_server.checks import (
     wrong_value,
 )
 from reference_server.engine.sampling import Sampling
-from reference_server.errors import RequestError, unsupported
+from reference_server.errors import RequestError, shown, unsupported
 
 Table = Mapping[str, Check]
 """What each parameter may be."""
@@ -51,6 +51,7 @@ def read_parameters(
 
 def unknown(name: str) -> RequestError:
     """Refuse a parameter that the API does not have."""
+    name = shown(name)
     return RequestError(f"Unrecognized request argument supplied: {name}", param=name, code="unknown_parameter")
 
 

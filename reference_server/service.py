@@ -20,7 +20,7 @@ from reference_server.engine.job import Job
 from reference_server.engine.model import ModelError
 from reference_server.engine.sampling import Grammar, Sampling
 from reference_server.engine.work import Work
-from reference_server.errors import BusyError, GoneError, RequestError, unknown_model
+from reference_server.errors import BusyError, GoneError, RequestError, shown, unknown_model
 from reference_server.generation import Generation, Post
 from reference_server.prompt import Prompt as Written
 from reference_server.prompt import Prompts
@@ -28,7 +28,7 @@ from reference_server.template import Template, TemplateError
 from reference_server.text.answer import Answer
 from reference_server.text.hermes import OPEN
 from reference_server.text.pieces import Text
-from reference_server.tokens import SHORT, Tokens
+from reference_server.tokens import SHORT, Room, Tokens
 
 _SCRIPTED_CREATED = 1_750_000_000
 T = TypeVar("T")
@@ -65,7 +65,7 @@ class Service:
         model = engine.model
         self._embedder = Embedder(model, engine.context)
         self._asides = Aside()
-        self._start = model.start
+        self._start, self._room = model.start, Room(engine.context)
         self._retired = False
         self._tokens = Tokens(model)
         self._prompts = Prompts(Template(model.template, model.start_and_end), model.controls)
@@ -107,7 +107,7 @@ class Service:
         """Begin to complete the prompts; raises RequestError as `start` does. Each prompt is a job of its own."""
         self._admit(request.model, request.n, request.choices)
         sampling = self._sampling(request)
-        prompts = await self._read(request.prompts, "prompt", self._engine.context)
+        prompts = await self._read(request.prompts, "prompt", self._room)
         self._find_room(request.choices)
         answers = [Answer(index, stops=request.stops) for index in range(request.choices)]
         echoes = [self._shown(prompt) for prompt in request.prompts for _ in range(request.n)] if request.echo else []
@@ -149,7 +149,7 @@ class Service:
             message = f"Invalid 'dimensions': expected a value <= {width}, but got {request.dimensions}."
             raise RequestError(message, param="dimensions", code="integer_above_max_value")
         self._find_turn()
-        inputs = await self._read(request.inputs, "input", self._embedder.room)
+        inputs = await self._read(request.inputs, "input", Room(self._embedder.room, answer=0))
         self._find_turn()
         return Embedding(self, self._embedder.submit(inputs, request.dimensions))
 
@@ -212,7 +212,7 @@ class Service:
     def _shown(self, prompt: Prompt) -> str:
         return prompt if isinstance(prompt, str) else self._engine.model.text(prompt)
 
-    async def _read(self, prompts: Sequence[Prompt], place: str, room: int) -> list[list[int]]:
+    async def _read(self, prompts: Sequence[Prompt], place: str, room: Room) -> list[list[int]]:
         """Turn prompts into tokens, or check those that they consist of."""
         if sum(map(len, prompts)) < SHORT:
             return [self._tokens.of_prompt(prompt, place, room) for prompt in prompts]
@@ -237,7 +237,7 @@ class Service:
     def _prepare(self, request: ChatRequest) -> "_Ready":
         # The prompt first: a grammar that nobody has room for would be made in vain, and may take seconds.
         written = self._written(request, form=grammar.binds_at_once(request))
-        prompt = self._tokens.of_text(written.pieces, "messages", self._engine.context)
+        prompt = self._tokens.of_text(written.pieces, "messages", self._room)
         return _Ready(prompt, self._form(request), thinking=written.thinking)
 
     def _form(self, request: ChatRequest) -> Grammar | None:
@@ -252,7 +252,9 @@ class Service:
         try:
             written = self._prompts.write(request, form=form)
         except TemplateError as error:
-            raise RequestError(f"Invalid 'messages': {error}.", param="messages", code="invalid_value") from error
+            raise RequestError(
+                f"Invalid 'messages': {shown(error)}.", param="messages", code="invalid_value"
+            ) from error
         first, *others = written.pieces
         # The tokenizer puts the start there itself.
         return replace(written, pieces=(first.removeprefix(self._start), *others))

@@ -6,7 +6,7 @@ from typing import Any
 
 from reference_server.chat.request import Format, Tool, Tools
 from reference_server.checks import array, boolean, missing, obj, one_of, text, wrong_type, wrong_value
-from reference_server.errors import unsupported
+from reference_server.errors import shown, unsupported
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 _NO_PARAMETERS: Mapping[str, Any] = {"type": "object", "properties": {}, "additionalProperties": False}
@@ -43,7 +43,7 @@ def _named(choice: dict[str, object], offered: tuple[Tool, ...]) -> str:
         raise missing("tool_choice.function.name")
     name = text("tool_choice.function.name", function["name"])
     if name not in (tool.name for tool in offered):
-        raise wrong_value("tool_choice", f"the function {name!r} is not one of 'tools'.")
+        raise wrong_value("tool_choice", f"the function {shown(repr(name))} is not one of 'tools'.")
     return name
 
 

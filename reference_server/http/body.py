@@ -15,6 +15,10 @@ _PATIENCE = 8 * LIMIT
 _LONE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
+class _ConstantError(ValueError):
+    """A number of Python's that JSON does not have."""
+
+
 async def read_json(scope: Scope, receive: Receive) -> object:
     """Read the body as strict JSON; raises RequestError with the reason where it is none."""
     headers = dict(scope["headers"])
@@ -36,8 +40,10 @@ async def read_json(scope: Scope, receive: Receive) -> object:
         raise _no_json("a string holds half of a surrogate pair.") from error
     except RecursionError as error:
         raise _no_json("it is nested too deep.") from error
-    except ValueError as error:
+    except (json.JSONDecodeError, _ConstantError) as error:
         raise _no_json(f"{error}.") from error
+    except ValueError as error:  # Python converts no integer of more digits
+        raise _no_json("a number has too many digits.") from error
     return value
 
 
@@ -59,7 +65,7 @@ async def _read(receive: Receive) -> bytes:
 
 
 def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not JSON")
+    raise _ConstantError(f"{constant} is not JSON")
 
 
 def _no_json(reason: str) -> RequestError:

@@ -6,7 +6,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from reference_server.errors import RequestError
+from reference_server.errors import RequestError, shown
 
 
 def refusal(error: RequestError, headers: Mapping[str, str] | None = None) -> JSONResponse:
@@ -24,9 +24,9 @@ async def http_error(request: Request, error: Exception) -> Response:
     """Answer a request for an unknown route, or with a wrong method."""
     assert isinstance(error, HTTPException)
     if error.status_code == 405:
-        message, code = f"Not allowed to {request.method} on {request.url.path}.", "method_not_allowed"
+        message, code = f"Not allowed to {request.method} on {shown(request.url.path)}.", "method_not_allowed"
     else:
-        message, code = f"Invalid URL ({request.method} {request.url.path})", "unknown_url"
+        message, code = f"Invalid URL ({request.method} {shown(request.url.path)})", "unknown_url"
     return refusal(RequestError(message, code=code, status=error.status_code), error.headers)
 
 

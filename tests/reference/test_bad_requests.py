@@ -349,6 +349,42 @@ def test_a_charset_and_letter_case_are_no_fault(http, path):
     assert http.post(path, content=json.dumps(GOOD[path]), headers=headers).status_code == 200
 
 
+LONG = "x" * 5000
+ECHOED = [
+    (CHAT, {"model": LONG}),
+    (CHAT, {LONG: 1}),
+    (CHAT, {"seed": int("9" * 4000)}),
+    (CHAT, {"temperature": int("9" * 4000)}),
+    (CHAT, {"tools": [TOOL], "tool_choice": LONG}),
+    (CHAT, {"tools": [TOOL], "tool_choice": {"type": "function", "function": {"name": LONG}}}),
+    (CHAT, {"messages": [{"role": LONG, "content": ""}]}),
+    (CHAT, {"stream": True, "stream_options": {LONG: True}}),
+    (CHAT, {"logit_bias": {LONG: 1}}),
+    (CHAT, schema({"type": LONG})),
+    (CHAT, schema({"type": "string", "pattern": f"({LONG}"})),
+    (TEXT, {"n": int("9" * 4000)}),
+    (VECTOR, {"encoding_format": LONG}),
+]
+
+
+@pytest.mark.parametrize(("path", "changes"), ECHOED)
+def test_a_refusal_repeats_no_more_than_the_beginning_of_what_was_sent(post, path, changes):
+    error = post(path, changed(path, changes)).json()["error"]
+    assert len(error["message"]) <= 600
+    assert len(error["param"] or "") <= 250
+
+
+def test_a_route_is_not_repeated_at_length(http):
+    assert len(http.get(f"/{LONG}").json()["error"]["message"]) <= 300
+
+
+@pytest.mark.parametrize("path", GOOD)
+def test_a_number_of_too_many_digits_is_refused_in_words_of_ours(post, path):
+    reply = post(path, b'{"seed": ' + b"9" * 5000 + b"}")
+    refused(reply, 400, "invalid_json")
+    assert reply.json()["error"]["message"].endswith(": a number has too many digits.")
+
+
 def test_no_refusal_tells_of_the_inside(http):
     replies = [http.post(path, json=changed(path, changes)) for _, path, changes, _, _ in BODIES]
     assert all(isinstance(reply, httpx.Response) for reply in replies)

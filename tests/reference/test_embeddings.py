@@ -54,6 +54,16 @@ def test_token_numbers_are_taken(embed):
     assert vectors(embed([264])) == vectors(embed([[264]]))
 
 
+def test_a_text_may_fill_all_the_room_as_nothing_is_written_behind_it(embed):
+    assert len(vectors(embed([264] * 512))) == 1
+    refused = embed([264] * 513)
+    assert refused.status_code == 400
+    assert refused.json()["error"]["code"] == "context_length_exceeded"
+    words = embed("hello" * 511)  # and the token that begins a text
+    assert words.json()["usage"]["prompt_tokens"] == 512
+    assert embed("hello" * 512).status_code == 400
+
+
 def test_many_may_ask_at_once(embed):
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda text: vectors(embed(text))[0], TEXTS * 8))
