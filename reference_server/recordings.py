@@ -13,11 +13,11 @@ from conformance.transcript import Request, Transcript, TranscriptError, loads
 
 
 class NoAnswerError(LookupError):
-    """Nothing recorded fits a request; `status` is what the client is told."""
+    """Nothing recorded fits a request; `status` is what the client is told, `allowed` the methods that would do."""
 
-    def __init__(self, message: str, status: int) -> None:
+    def __init__(self, message: str, status: int, allowed: Iterable[str] = ()) -> None:
         super().__init__(message)
-        self.status = status
+        self.status, self.allowed = status, tuple(sorted(set(allowed)))
 
 
 def read(files: Iterable[Path]) -> list[Transcript]:
@@ -47,7 +47,11 @@ class Recordings:
             raise NoAnswerError(f"Invalid URL ({method} {path})", 404)
         candidates = [t for t in fitting if t.request.method == method]
         if not candidates:
-            raise NoAnswerError(f"Not allowed to {method} on {path}", 405)
+            raise NoAnswerError(
+                f"Not allowed to {method} on {path}",
+                405,
+                (t.request.method for t in fitting if t.request.method.isascii()),
+            )
         ranks = [(_likeness(t.request, path, body), t.status is not None and t.status < 400) for t in candidates]
         equal = [t for t, rank in zip(candidates, ranks, strict=True) if rank == max(ranks)]
         chosen = min(equal, key=lambda t: self._used[id(t)])

@@ -122,7 +122,8 @@ class _Connection:
             if endpoint(path) == "models" and method == "GET":
                 await self._whole(200, self.recordings.models())
             else:
-                await self._whole(error.status, Error(str(error)).body())
+                allow = [f"Allow: {', '.join(error.allowed)}"] if error.allowed else []
+                await self._whole(error.status, Error(str(error)).body(), allow, bodiless=method == "HEAD")
             return True
         framing = framing_of(transcript)
         if transcript.status is not None:
@@ -157,7 +158,7 @@ class _Connection:
 
     async def _refuse(self, message: str, status: int) -> None:
         """Refuse what is no HTTP, and let the client read it: to close at once would break the connection off."""
-        await self._whole(status, Error(message).body(), close=True)
+        await self._whole(status, Error(message).body(), ["Connection: close"])
         if self.writer.can_write_eof():
             self.writer.write_eof()
         with contextlib.suppress(TimeoutError):
@@ -165,11 +166,13 @@ class _Connection:
                 while await self.reader.read(_PIECE):
                     pass
 
-    async def _whole(self, status: int, document: object, *, close: bool = False) -> None:
+    async def _whole(
+        self, status: int, document: object, headers: Sequence[str] = (), *, bodiless: bool = False
+    ) -> None:
         body = json.dumps(document).encode()
         lines = [f"HTTP/1.1 {status} {_phrase(status)}", "Content-Type: application/json"]
-        lines += [f"Content-Length: {len(body)}", *(["Connection: close"] if close else []), "", ""]
-        await self._send("\r\n".join(lines).encode("ascii") + body)
+        lines += [f"Content-Length: {len(body)}", *headers, "", ""]
+        await self._send("\r\n".join(lines).encode("ascii") + (b"" if bodiless else body))
 
     async def _send(self, data: bytes) -> None:
         if data:

@@ -209,6 +209,31 @@ def test_a_client_that_waits_to_be_told_may_go_on():
     assert asyncio.run(scenario()) == (b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 200 OK\r\n")
 
 
+def test_what_was_asked_in_another_way_is_told_which_one_would_do_and_a_head_request_gets_no_body():
+    requests = b"".join(
+        b"%s HTTP/1.1\r\nHost: h\r\n\r\n" % line
+        for line in (b"HEAD /v1/chat/completions", b"HEAD /v1/nope", b"DELETE /v1/chat/completions")
+    )
+
+    async def scenario():
+        async with replaying(STREAM) as base:
+            port = int(base.removesuffix("/v1").rpartition(":")[2])
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(requests)
+            writer.write_eof()
+            answers = await reader.read()
+            writer.close()
+            return answers
+
+    head, nope, deleted, body = asyncio.run(scenario()).split(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 405 ")
+    assert nope.startswith(b"HTTP/1.1 404 ")
+    assert deleted.startswith(b"HTTP/1.1 405 ")
+    for each, told in ((head, True), (nope, False), (deleted, True)):
+        assert (b"\r\nAllow: POST" in each) == told
+    assert json.loads(body)["error"]["message"] == "Not allowed to DELETE on /v1/chat/completions"
+
+
 def test_models_are_listed_from_the_recordings_where_no_list_was_recorded():
     async def scenario():
         async with replaying(STREAM) as base, httpx.AsyncClient() as client:
