@@ -7,6 +7,9 @@ from urllib.parse import unquote
 
 from reference_server.json_schema import MOST_NAMED, Schema, check, part, parts
 
+MOST_WAYS = 100
+"""Ways in which a value may begin; within each other they become the product of all."""
+
 
 @dataclass(frozen=True)
 class Referring:
@@ -64,8 +67,8 @@ class _Alternatives:
         try:
             for each in schemas:
                 for inner in parts(each):
-                    if self._count(inner) > MOST_NAMED:
-                        raise ValueError(f"it has more than {MOST_NAMED} alternatives in one place")
+                    if self._count(inner) > MOST_WAYS:
+                        raise ValueError(f"it has more than {MOST_WAYS} alternatives in one place")
         except RecursionError as error:
             raise ValueError("it is nested too deep") from error
 

@@ -36,7 +36,7 @@ class Candidates:
         return np.frombuffer(memoryview(place), np.float32)
 
     def choose(self, logits: Logits, samplers: Samplers) -> int | None:
-        """Let the samplers choose, and tell them; None where they leave no candidate."""
+        """Let the samplers choose, and tell them; None where that cannot be done."""
         if samplers.likeliest:
             return _likeliest(logits, samplers.bias)
         api, array, data = self._model.api, self._array, self._data
@@ -50,8 +50,7 @@ class Candidates:
         if array.selected < 0:
             return None
         token = int(data["id"][array.selected])
-        samplers.accept(token)
-        return token
+        return token if samplers.accept(token) else None
 
     def logprobs(self, logits: Logits, token: int, count: int) -> tuple[float, list[Candidate]]:
         """Give the log probabilities of a token and of the likeliest ones in the model's own distribution.

@@ -1,8 +1,12 @@
 """How a token is chosen, as llama.cpp's chains of samplers."""
 
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+_PATIENCE = 0.1
+"""Seconds of its own that a grammar may take for one token, beside a millisecond for a thousand ways to go on."""
 
 
 class GrammarError(ValueError):
@@ -43,6 +47,7 @@ class Samplers:
         self.likeliest = sampling.temperature <= 0 and not (sampling.grammar or _penalises(sampling))
         """Whether nothing but the bias stands between the logits and the choice of the greatest."""
         self.bias = sampling.logit_bias
+        self._bound = sampling.grammar is not None
         self.chains = [api.llama_sampler_chain_init(api.llama_sampler_chain_default_params()) for _ in range(2)]
         steps = _constraints(api, vocab, sampling, limit), _choice(api, sampling, index)
         for chain, links in zip(self.chains, steps, strict=True):
@@ -52,10 +57,16 @@ class Samplers:
                     raise GrammarError("llama.cpp cannot read the grammar")
                 api.llama_sampler_chain_add(chain, link)  # now the chain's to free
 
-    def accept(self, token: int) -> None:
-        """Tell them what was chosen."""
+    def accept(self, token: int) -> bool:
+        """Tell them what was chosen; false where they had better not be asked again.
+
+        Where parts of a grammar that begin alike lie within each other, the ways in which a text may go on become ten
+        times as many with each token, and soon nobody could follow them.
+        """
+        began = time.thread_time() if self._bound else 0.0
         for chain in self.chains:
             self._api.llama_sampler_accept(chain, token)
+        return not self._bound or time.thread_time() - began < _PATIENCE
 
     def free(self) -> None:
         """Give their memory back; nothing may be called afterwards."""

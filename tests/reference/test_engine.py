@@ -182,6 +182,23 @@ def test_a_grammar_and_biases_that_leave_no_candidate_end_the_text_and_not_the_p
     assert answer(engine, "hello")[1] == ["stop"]
 
 
+def test_a_grammar_that_nobody_can_follow_any_more_ends_its_own_text_only(engine):
+    from reference_server import grammar
+    from reference_server.chat.request import ChatRequest, Format
+    from reference_server.engine.sampling import Sampling
+
+    alike = [{"type": "array", "items": {"$ref": "#/$defs/a"}, "minItems": least} for least in range(1, 7)]
+    schema = {"$ref": "#/$defs/a", "$defs": {"a": {"anyOf": alike}}}
+    form = grammar.of(ChatRequest("m", (), format=Format(schema)), None)
+    bad, good = Listener(), Listener()
+    bad.start(engine, "hello", sampling=Sampling(grammar=form))
+    good.start(engine, "count", limit=50)
+    began = time.monotonic()
+    assert good.result()[1] == ["length"]
+    assert bad.result()[1] == ["error"]
+    assert time.monotonic() - began < 20
+
+
 def test_closing_ends_what_runs_and_refuses_what_comes(new_engine):
     from reference_server.engine.engine import ClosedError
 

@@ -82,11 +82,11 @@ def alternatives(count):
     return {"anyOf": [{"anyOf": [{"type": "string"}] * (count // 2)}] * 2}
 
 
-@pytest.mark.parametrize("made", [listed, having, alternatives])
-def test_a_schema_may_have_a_thousand_values_properties_and_alternatives_in_one_place(made):
-    assert referring(made(1000), strict=True)
-    with pytest.raises(ValueError, match="more than 1000"):
-        referring(made(1002), strict=True)
+@pytest.mark.parametrize(("made", "most"), [(listed, 1000), (having, 1000), (alternatives, 100)])
+def test_a_schema_may_have_so_many_values_properties_and_alternatives_in_one_place(made, most):
+    assert referring(made(most), strict=True)
+    with pytest.raises(ValueError, match=f"more than {most}"):
+        referring(made(most + 2), strict=True)
 
 
 DOUBLING = {str(n): {"anyOf": [{"$ref": f"#/$defs/{n + 1}"}] * 2} for n in range(60)}
@@ -101,7 +101,7 @@ DOUBLING = {str(n): {"anyOf": [{"$ref": f"#/$defs/{n + 1}"}] * 2} for n in range
         ({"$ref": "#/prefixItems/9", "prefixItems": [{}]}, "leads to no schema"),
         ({"$ref": "https://example.com/schema"}, "leads to no schema"),
         ({"$ref": "#name", "$defs": {"a": {"$anchor": "name"}}}, "leads to no schema"),
-        ({"$ref": "#/$defs/0", "$defs": {**DOUBLING, "60": {"type": "string"}}}, "more than 1000 alternatives"),
+        ({"$ref": "#/$defs/0", "$defs": {**DOUBLING, "60": {"type": "string"}}}, "more than 100 alternatives"),
     ],
 )
 def test_a_reference_that_cannot_be_followed_is_refused(schema, reason):
