@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from reference_server.chat.request import ChatRequest, Message, Tool
@@ -105,10 +106,9 @@ class Prompts:
         """Cut control words of a client's text in two, so that no token stands for them any more."""
         if not mark or message["role"] == "assistant":
             return dict(message)
-        cut = message["content"]
-        for place in reversed(self._places(cut)):
-            cut = cut[: place + 1] + mark + cut[place + 1 :]
-        return {**message, "content": cut}
+        text = message["content"]
+        places = [0, *(place + 1 for place in self._places(text)), len(text)]
+        return {**message, "content": mark.join(text[start:stop] for start, stop in pairwise(places))}
 
 
 def _without_calls(message: Mapping[str, Any]) -> dict[str, Any]:

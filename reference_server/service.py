@@ -31,6 +31,7 @@ from reference_server.text.pieces import Text
 from reference_server.tokens import SHORT, Room, Tokens
 
 _SCRIPTED_CREATED = 1_750_000_000
+_MESSAGE = 100  # characters, as which a message without any counts
 T = TypeVar("T")
 
 
@@ -229,7 +230,8 @@ class Service:
 
     async def _prepared(self, request: ChatRequest) -> "_Ready":
         # Python walks through every schema, and what might be control words, of which a long text can have millions.
-        schemas, size = request.tools.offered or request.format, sum(len(said["content"]) for said in request.messages)
+        schemas = request.tools.offered or request.format
+        size = sum(len(said["content"]) + _MESSAGE for said in request.messages)
         if not schemas and size < SHORT:
             return self._prepare(request)
         return await self._aside(lambda: self._prepare(request))

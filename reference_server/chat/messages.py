@@ -9,6 +9,8 @@ from reference_server.checks import array, missing, obj, one_of, text, wrong_typ
 from reference_server.errors import RequestError
 
 _NAME = re.compile(r"[^\s<|\\/>]{1,64}\Z")
+_DEEPEST = 200
+"""Levels of arguments; templates walk through them with a stack that is used already."""
 _ROLES = ("developer", "system", "user", "assistant", "tool")
 
 
@@ -96,12 +98,23 @@ def _call(place: str, value: object) -> dict[str, Any]:
     try:
         arguments = json.loads(written)
         json.dumps(arguments, ensure_ascii=False).encode()
+        if _depth(arguments) > _DEEPEST:
+            raise RecursionError
     except ValueError:  # half of a surrogate pair among it, which no prompt can hold
         arguments = written  # the model may have written it so, and reads it again as it was
     except RecursionError:
         raise wrong_value(f"{place}.function.arguments", "nested too deep.") from None
     function_read = {"name": name, "arguments": arguments}
     return {"id": text(f"{place}.id", call["id"]), "type": "function", "function": function_read}
+
+
+def _depth(value: object) -> int:
+    """Count how deep objects and arrays lie within each other."""
+    level, depth = [value], 0
+    while level := [each for each in level if isinstance(each, dict | list)]:
+        depth += 1
+        level = [inner for each in level for inner in (each.values() if isinstance(each, dict) else each)]
+    return depth
 
 
 def _no_media(place: str, kind: str) -> RequestError:

@@ -21,7 +21,11 @@ MOST_PROMPTS = 2048
 def tokens(place: str, value: object) -> tuple[int, ...]:
     """Accept the numbers of the tokens of one text."""
     items = array(place, value, least=1)
-    return tuple(int(str(_token(f"{place}[{position}]", item))) for position, item in enumerate(items))
+    numbers = tuple(item for item in items if type(item) is int)
+    if len(numbers) < len(items) or min(numbers) < 0 or max(numbers) > _LARGEST:
+        for position, item in enumerate(items):  # one of them is at fault
+            _token(f"{place}[{position}]", item)
+    return numbers
 
 
 def texts(place: str, value: object) -> tuple[Prompt, ...]:
@@ -44,7 +48,8 @@ def _text(place: str, value: object) -> Prompt:
     return text(place, value)
 
 
-_token = integer(0, 2**31 - 1)
+_LARGEST = 2**31 - 1
+_token = integer(0, _LARGEST)
 
 _TABLE: Table = {
     **GENERATION,

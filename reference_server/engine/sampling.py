@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-_PATIENCE = 0.1
-"""Seconds of its own that a grammar may take for one token, beside a millisecond for a thousand ways to go on."""
+_PATIENCE = 0.25
+"""Seconds of the processor that a grammar may take for one token; it is a millisecond for a thousand ways to go on."""
 
 
 class GrammarError(ValueError):

@@ -1,14 +1,18 @@
-"""The JSON body of a request."""
+"""The body of a request."""
 
+import asyncio
 import json
 import re
-from typing import NoReturn
+from collections.abc import Callable
+from typing import NoReturn, TypeVar
 
 from starlette.types import Receive, Scope
 
 from reference_server.errors import RequestError
 
-LIMIT = 8 * 2**20
+T = TypeVar("T")
+
+LARGE, LIMIT = 2**18, 2**23
 _PATIENCE = 8 * LIMIT
 """How much more is read and thrown away, so that the client gets its answer rather than a reset."""
 
@@ -19,8 +23,11 @@ class _ConstantError(ValueError):
     """A number of Python's that JSON does not have."""
 
 
-async def read_json(scope: Scope, receive: Receive) -> object:
-    """Read the body as strict JSON; raises RequestError with the reason where it is none."""
+async def read_request(scope: Scope, receive: Receive, read: Callable[[object], T]) -> T:
+    """Read the body as strict JSON, and what it asks for by `read`; raises RequestError with the reason of a refusal.
+
+    A large one is read beside the event loop, as it has millions of values to look at.
+    """
     headers = dict(scope["headers"])
     kind, coding = (headers.get(name, b"").decode("latin-1") for name in (b"content-type", b"content-encoding"))
     raw = await _read(receive)
@@ -30,6 +37,12 @@ async def read_json(scope: Scope, receive: Receive) -> object:
     if kind and kind.partition(";")[0].strip().lower() != "application/json":
         message = f"Unsupported content type {kind[:80]!r}: expected 'application/json'."
         raise RequestError(message, code="unsupported_content_type")
+    if len(raw) < LARGE:
+        return read(_parsed(raw))
+    return await asyncio.to_thread(lambda: read(_parsed(raw)))
+
+
+def _parsed(raw: bytes) -> object:
     try:
         value = json.loads(raw.decode(), parse_constant=_refuse)
         if _LONE.search(raw):

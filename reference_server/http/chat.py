@@ -9,7 +9,7 @@ from reference_server.chat.parameters import read
 from reference_server.chat.request import ChatRequest
 from reference_server.errors import GoneError
 from reference_server.http import wire
-from reference_server.http.body import read_json
+from reference_server.http.body import read_request
 from reference_server.http.chunks import Chunks
 from reference_server.http.sending import HEARTBEAT, Answering, cancelled_with_client, send_stream, send_whole
 from reference_server.http.whole import Whole
@@ -27,7 +27,7 @@ class ChatCompletions:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         with contextlib.suppress(ConnectionAbortedError, GoneError):
-            request = read(await read_json(scope, receive))
+            request = await read_request(scope, receive, read)
             identity = wire.Identity(request.model, self._fingerprint)
             generation = await self._start(request)
             async with cancelled_with_client(generation, receive):

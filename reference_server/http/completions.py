@@ -12,7 +12,7 @@ from reference_server.completion.parameters import read
 from reference_server.completion.request import CompletionRequest
 from reference_server.errors import GoneError
 from reference_server.http import wire
-from reference_server.http.body import read_json
+from reference_server.http.body import read_request
 from reference_server.http.outcome import plain_reason
 from reference_server.http.sending import HEARTBEAT, Answering, cancelled_with_client, send_stream, send_whole
 from reference_server.text.echo import Unscored
@@ -32,7 +32,7 @@ class Completions:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         with contextlib.suppress(ConnectionAbortedError, GoneError):
-            request = read(await read_json(scope, receive))
+            request = await read_request(scope, receive, read)
             generation = await self._start(request)
             async with cancelled_with_client(generation, receive):
                 if request.stream:

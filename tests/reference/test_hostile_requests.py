@@ -1,6 +1,8 @@
 """Requests that nobody in their right mind would send: refused, never a fault of the server."""
 
+import asyncio
 import json
+import threading
 
 import hypothesis.strategies as st
 import pytest
@@ -139,6 +141,55 @@ def test_the_server_follows_or_refuses_any_schema(ask, schema, strict):
     if _is_json(schema):
         for parameters in ({"response_format": wish}, {"tools": tools, "tool_choice": "required"}):
             assert ask("hello", max_tokens=8, **parameters).status_code in (200, 400)
+
+
+LARGE = {
+    "control words": ("/chat/completions", {"messages": [{"role": "user", "content": "<|end|>" * 10**6}]}, "messages"),
+    "messages": ("/chat/completions", {"messages": [{"role": "user", "content": ""}] * 200_000}, "messages"),
+    "token numbers": ("/completions", {"prompt": [1] * 2_000_000}, "prompt"),
+    "texts for vectors": ("/embeddings", {"input": [[1] * 1_000] * 2_000}, "input"),
+}
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_a_body_of_megabytes_is_refused_in_seconds(http, name):
+    path, body, param = LARGE[name]
+    reply = http.post(path, json={"model": "scripted"} | body)  # 20 seconds at most
+    assert reply.status_code == 400
+    assert reply.json()["error"]["code"] == "context_length_exceeded"
+    assert reply.json()["error"]["param"] == param
+
+
+@pytest.mark.parametrize("wrong", [True, 1.0, "1", None, -1, 2**31])
+def test_one_wrong_number_among_many_is_named(http, wrong):
+    reply = http.post("/completions", json={"model": "scripted", "prompt": [*([1] * 70_000), wrong]})
+    assert reply.status_code == 400
+    assert reply.json()["error"]["param"] == "prompt[70000]"
+
+
+@pytest.mark.parametrize(("size", "aside"), [(100, False), (300_000, True)])
+def test_a_large_body_is_read_beside_the_event_loop(size, aside):
+    from reference_server.http.body import read_request
+
+    async def receive():
+        return {"type": "http.request", "body": json.dumps("x" * size).encode()}
+
+    def read(value):
+        assert value == "x" * size
+        return threading.current_thread()
+
+    thread = asyncio.run(read_request({"headers": []}, receive, read))
+    assert (thread is not threading.main_thread()) is aside
+
+
+@pytest.mark.parametrize("depth", range(900, 1010, 10))
+def test_arguments_of_any_depth_are_taken_or_refused(http, depth):
+    arguments = '{"a":' * depth + "1" + "}" * depth
+    call = {"id": "a", "type": "function", "function": {"name": "f", "arguments": arguments}}
+    messages = [{"role": "assistant", "tool_calls": [call]}, {"role": "tool", "tool_call_id": "a", "content": "b"}]
+    reply = http.post("/chat/completions", json={"model": "scripted", "messages": messages})
+    assert reply.status_code == 400
+    assert reply.json()["error"]["param"] in ("messages", "messages[0].tool_calls[0].function.arguments")
 
 
 @pytest.mark.parametrize("count", [1000])
