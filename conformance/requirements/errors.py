@@ -51,7 +51,7 @@ KEYS = ("message", "type", "param", "code")
 def not_5xx(answer: WrongRequest) -> Findings:
     """A fault of the client is never answered by a status of 500 or more."""
     if answer.status >= 500:
-        yield answer, f"a status of 400 to 499 for a request with {answer.wrong}", str(answer.status)
+        yield answer, f"a status of 400 to 499 for what is wrong: {answer.wrong}", str(answer.status)
 
 
 @fault("error-500-for-malformed-json", golden="json-malformed", trips={"error-not-5xx"})
