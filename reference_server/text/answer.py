@@ -1,17 +1,22 @@
 """One answer in the making: from the tokens of a sequence to the pieces a client is told."""
 
-from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from reference_server.text.hermes import ToolCalls
-from reference_server.text.pieces import Finished, Piece, Text, TokenScore
+from reference_server.text.pieces import Apart, Finished, Piece, TokenScore
 from reference_server.text.reasoning import Thoughts
+from reference_server.text.scores import Scores
+from reference_server.text.span import Span
 from reference_server.text.stops import Stops
 from reference_server.text.utf8 import Characters
 
 
 class Answer:
-    """Hold back what a client must not see yet or ever, and tell when the answer has to stop."""
+    """Hold back what a client must not see yet or ever, and tell when the answer has to stop.
+
+    A token passes through stages, each of which hands on text with its place: bytes become characters, reasoning and
+    then calls are told apart, and what is left is the content, of which alone a stop string is the end.
+    """
 
     def __init__(
         self,
@@ -24,14 +29,10 @@ class Answer:
     ) -> None:
         """Begin an answer; `thinking`: the prompt has opened its reasoning already."""
         self._index = index
-        self._characters, self._stops = Characters(), Stops(stops)
+        self._characters, self._stops, self._scores = Characters(), Stops(stops), Scores(index)
         self._thoughts = Thoughts(index, inside=thinking)
         self._calls = ToolCalls(index) if tools else None
         self._one_call = one_call
-        self._scores: deque[tuple[TokenScore, int]] = deque()  # with the place where each token ends
-        self._received = self._released = self._skipped = 0  # bytes: all, those of text, and those between texts
-        self._kept = ""
-        self._ends: list[int] = []  # of the tokens up to the text
 
     @property
     def stopped(self) -> bool:
@@ -41,79 +42,60 @@ class Answer:
     @property
     def reasoning_tokens(self) -> int:
         """Count the tokens of the reasoning, once it or the answer has ended."""
-        taken = self._thoughts.taken
-        return len(self._ends) if self._thoughts.inside else sum(end <= taken for end in self._ends)
+        return self._thoughts.tokens
 
     def feed(self, data: bytes, score: TokenScore | None = None) -> list[Piece]:
         """Give what a token adds to the answer, as far as it is certain."""
-        text = self._characters.feed(data)
-        self._received += len(text.encode())  # of what is shown: U+FFFD is longer than the byte it stands for
-        if not self._thoughts.past:
-            self._ends.append(self._received)
+        if self._stops.found:
+            return []
+        span = self._characters.feed(data)
         if score:
-            self._scores.append((score, self._received + self._characters.held))
-        if self._calls and self._calls.inside:
-            return self._pass(self._stops.finish() + text)  # a stop string ends a text, and no call in its middle
-        return self._pass(self._stops.feed(text))
+            self._scores.add(score, self._characters.reach)
+        return self._told(self._apart(self._thoughts.feed(span)))
 
     def finish(self, reason: str) -> list[Piece]:
-        """Give what was held back and the end; the start of a character that never came whole is dropped."""
-        pieces = self._pass(self._stops.finish()) + self._spoken(self._thoughts.finish())
-        if self._calls:
-            pieces += self._scored(self._calls.finish())
-            if self._calls.begun and reason == "stop":
-                reason = "tool_calls"
-        return [*pieces, *self._rest(), Finished(self._index, reason)]
+        """Give what was held back and the end; the start of a character that never came whole is dropped.
 
-    def _pass(self, text: str) -> list[Piece]:
-        return self._spoken(self._thoughts.feed(text))
+        An answer with calls ends for tool_calls also where a stop string ended the text after them: a client looks
+        there for whether there is something to call.
+        """
+        told = [] if self.stopped else self._told(self._held())
+        told += self._text_held()
+        if self._stops.found and reason == "length":
+            reason = "stop"  # the text that could only be told now had one
+        if self._calls and self._calls.begun and reason == "stop":
+            reason = "tool_calls"
+        return [*told, Finished(self._index, reason)]
 
-    def _spoken(self, pieces: list[Piece]) -> list[Piece]:
-        told: list[Piece] = []
-        for piece in pieces:
-            read = self._calls.feed(piece.text) if self._calls and isinstance(piece, Text) else [piece]
-            told += self._scored(read)
-        return told
-
-    def _scored(self, pieces: Iterable[Piece]) -> list[Piece]:
-        told: list[Piece] = []
-        for piece in pieces:
-            if isinstance(piece, Text):
-                told += self._with_scores(piece)
+    def _apart(self, parts: Iterable[Span | Apart]) -> Iterator[Span | Apart]:
+        """Take calls out of the text; what follows a part is not read before it is asked for."""
+        for part in parts:
+            if self._calls and isinstance(part, Span):
+                yield from self._calls.feed(part)
             else:
-                told += [*self._rest(), piece]
+                yield part
+
+    def _held(self) -> Iterator[Span | Apart]:
+        yield from self._apart(self._thoughts.finish())
+        if self._calls:
+            yield from self._calls.finish()
+
+    def _told(self, parts: Iterable[Span | Apart]) -> list[Piece]:
+        """Give the pieces for some parts up to a stop string, behind which there is nothing, no call either."""
+        told: list[Piece] = []
+        for part in parts:
+            if isinstance(part, Span):
+                for span in self._stops.feed(part):
+                    told += self._scores.feed(span)
+                if self._stops.found:
+                    break
+            else:
+                told += [*self._text_held(), part]
         return told
 
-    def _with_scores(self, piece: Text) -> list[Piece]:
-        """Give a text with the tokens that are complete with it; the start of a token waits for its rest."""
-        told, scores, end = self._past_gap(), list[TokenScore](), 0
-        self._kept += piece.text
-        self._released += len(piece.text.encode())
-        place = self._skipped + self._released
-        while self._scores and self._scores[0][1] <= place:
-            score, end = self._scores.popleft()
-            scores.append(score)
-        text, self._kept = _parted(self._kept, place - end if self._scores else 0)
-        return [*told, Text(self._index, text, tuple(scores))] if text else told
-
-    def _past_gap(self) -> list[Piece]:
-        """Drop the tokens of reasoning and calls before a text, which nobody asks the probabilities of."""
-        taken = self._thoughts.taken + (self._calls.taken if self._calls else 0)
-        if taken == self._skipped:
-            return []
-        told, self._skipped = self._rest(), taken
-        while self._scores and self._scores[0][1] <= self._skipped + self._released:
-            self._scores.popleft()
-        return told
-
-    def _rest(self) -> list[Piece]:
-        """Give the text that waits for the rest of its token, which does not come."""
-        text, self._kept = self._kept, ""
-        return [Text(self._index, text, (self._scores.popleft()[0],))] if text else []
-
-
-def _parted(text: str, size: int) -> tuple[str, str]:
-    """Part a text before its last bytes, or behind the character that they begin in."""
-    raw = text.encode()
-    rest = raw[max(len(raw) - size, 0) :].decode(errors="ignore")
-    return text[: len(text) - len(rest)], rest
+    def _text_held(self) -> list[Piece]:
+        """Give the text that no text continues: no stop string came of it, and no more of its token is shown."""
+        told: list[Piece] = []
+        for span in self._stops.finish():
+            told += self._scores.feed(span)
+        return [*told, *self._scores.finish()]

@@ -6,11 +6,12 @@ The arguments are passed on while they come. What is not a call after all is giv
 import enum
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from reference_server.text.json_text import JsonEnd
-from reference_server.text.pieces import CallArguments, CallStart, Piece, Text
+from reference_server.text.pieces import Apart, CallArguments, CallStart
+from reference_server.text.span import Span
 from reference_server.text.stops import overlap
 
 OPEN, CLOSE = "<tool_call>", "</tool_call>"
@@ -29,35 +30,26 @@ class ToolCalls:
     """Tell tool calls from prose in the text of one answer."""
 
     def __init__(self, index: int) -> None:
-        self._index, self._phase, self._buffer = index, _Phase.PROSE, ""
+        self._index, self._phase, self._held = index, _Phase.PROSE, Span(0, "")
         self._end = JsonEnd()
-        self._fed = self._told = 0  # bytes
         self.begun = self.done = 0
-        self.taken = 0
-        """How many bytes of calls, and of blanks around them, stand before the text that was given last."""
 
-    @property
-    def inside(self) -> bool:
-        """Tell whether a call, or what may become one, is being read."""
-        return self._phase is not _Phase.PROSE
-
-    def feed(self, text: str) -> Iterator[Piece]:
-        """Give what this text adds to the answer; `taken` speaks of each piece until the next is asked for."""
-        self._buffer += text
-        self._fed += len(text.encode())
+    def feed(self, span: Span) -> Iterator[Span | Apart]:
+        """Give what this text adds to the answer; what follows a part is not read before it is asked for."""
+        self._held = self._held.joined(span)
         before = None
-        while self._buffer and before != (self._phase, len(self._buffer)):
-            before = self._phase, len(self._buffer)
+        while self._held.text and before != (self._phase, self._held.start):
+            before = self._phase, self._held.start
             yield from self._step()
 
-    def finish(self) -> list[Piece]:
+    def finish(self) -> Sequence[Span | Apart]:
         """Give what was held back, at the end of the text; a call that was cut stays cut."""
-        held, self._buffer = self._buffer, ""
+        held = self._taken(len(self._held.text))
         if self._phase is _Phase.PROSE:
             return self._prose(held)
-        return list(self._whole(held)) if self._phase is _Phase.HEAD else []
+        return list(self._whole(held.text)) if self._phase is _Phase.HEAD else []
 
-    def _step(self) -> list[Piece]:
+    def _step(self) -> Sequence[Span | Apart]:
         match self._phase:
             case _Phase.PROSE:
                 return self._outside()
@@ -68,41 +60,36 @@ class ToolCalls:
             case _Phase.TAIL:
                 return self._tail()
 
-    def _outside(self) -> list[Piece]:
-        found = [(place, mark) for mark in (OPEN, CLOSE) if (place := self._buffer.find(mark)) >= 0]
+    def _outside(self) -> list[Span]:
+        text = self._held.text
+        found = [(place, mark) for mark in (OPEN, CLOSE) if (place := text.find(mark)) >= 0]
         if found:
             place, mark = min(found)
-            prose, self._buffer = self._buffer[:place], self._buffer[place + len(mark) :]
+            prose, _ = self._taken(place), self._taken(len(mark))
             if mark is CLOSE:  # nothing was open: it is dropped
-                return self._prose(prose, dropped=mark)
-            self._phase, kept = _Phase.HEAD, prose.rstrip()
-            return self._prose(kept, dropped=prose[len(kept) :] + mark)
+                return self._prose(prose)
+            self._phase = _Phase.HEAD
+            return self._prose(prose.before(len(prose.text.rstrip())))
         # White space may lead to a call, which swallows it; the start of a mark may become one.
-        prose = self._buffer
-        held = max(overlap(prose, OPEN), overlap(prose, CLOSE))
-        size = len(prose[: len(prose) - held].rstrip())
-        self._buffer = prose[size:]
-        return self._prose(prose[:size])
+        held = max(overlap(text, OPEN), overlap(text, CLOSE))
+        return self._prose(self._taken(len(text[: len(text) - held].rstrip())))
 
-    def _prose(self, text: str, dropped: str = "") -> list[Piece]:
-        """Give a text; `dropped`: what stood between it and the buffer."""
-        if not text or (self.begun and text.isspace()):
-            return []
-        self._told += len(text.encode())
-        self.taken = self._fed - len((dropped + self._buffer).encode()) - self._told
-        return [Text(self._index, text)]
+    def _prose(self, span: Span) -> list[Span]:
+        return [] if not span.text or (self.begun and span.text.isspace()) else [span]
 
-    def _head(self) -> list[Piece]:
-        if (head := _HEAD.match(self._buffer)) and (name := _read(head[1], strict=False)):
-            self._phase, self._end, self._buffer = _Phase.ARGUMENTS, JsonEnd(), self._buffer[head.end() :]
+    def _head(self) -> Sequence[Span | Apart]:
+        text = self._held.text
+        if (head := _HEAD.match(text)) and (name := _read(head[1], strict=False)):
+            self._phase, self._end = _Phase.ARGUMENTS, JsonEnd()
+            self._taken(head.end())
             return [self._start(str(name))]
-        whole, mark, rest = self._buffer.partition(CLOSE)
-        if not mark:
+        if (size := text.find(CLOSE)) < 0:
             return []
-        self._phase, self._buffer = _Phase.PROSE, rest
-        return list(self._whole(whole)) or self._prose(OPEN + whole + CLOSE)
+        self._phase, written = _Phase.PROSE, self._taken(size + len(CLOSE))
+        unread = Span(written.start - len(OPEN), OPEN + written.text)
+        return list(self._whole(text[:size])) or self._prose(unread)
 
-    def _whole(self, text: str) -> Iterator[Piece]:
+    def _whole(self, text: str) -> Iterator[Apart]:
         """Read a call that does not begin as expected, for instance one without arguments."""
         call = _read(text)
         if not (isinstance(call, dict) and isinstance(call.get("name"), str)):
@@ -120,19 +107,23 @@ class ToolCalls:
         self.begun += 1
         return CallStart(self._index, self.begun - 1, name)
 
-    def _arguments(self) -> list[Piece]:
-        size = self._end.feed(self._buffer)
-        text, self._buffer = self._buffer[:size], self._buffer[size:]
+    def _arguments(self) -> list[CallArguments]:
+        text = self._taken(self._end.feed(self._held.text)).text
         if self._end.complete:
             self._phase = _Phase.TAIL
         return [CallArguments(self._index, self.begun - 1, text)]
 
-    def _tail(self) -> list[Piece]:
-        _, mark, rest = self._buffer.partition(CLOSE)
-        if mark:
-            self._phase, self._buffer = _Phase.PROSE, rest
+    def _tail(self) -> list[Apart]:
+        if (size := self._held.text.find(CLOSE)) >= 0:
+            self._phase = _Phase.PROSE
+            self._taken(size + len(CLOSE))
             self.done += 1
         return []
+
+    def _taken(self, size: int) -> Span:
+        """Take the first characters of what is held."""
+        taken, self._held = self._held.before(size), self._held.after(size)
+        return taken
 
 
 def _read(text: str, *, strict: bool = True) -> Any:

@@ -56,4 +56,7 @@ class Finished:
     reason: str
 
 
-Piece = Text | Reasoning | CallStart | CallArguments | Finished
+Apart = Reasoning | CallStart | CallArguments
+"""What is told apart from the text."""
+
+Piece = Text | Apart | Finished

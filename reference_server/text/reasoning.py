@@ -1,8 +1,10 @@
 """Reasoning in front of an answer: `<think>...</think>`, told apart from the text that follows it."""
 
 import enum
+from collections.abc import Sequence
 
-from reference_server.text.pieces import Piece, Reasoning, Text
+from reference_server.text.pieces import Reasoning
+from reference_server.text.span import Span
 from reference_server.text.stops import overlap
 
 OPEN, CLOSE = "<think>", "</think>"
@@ -19,66 +21,72 @@ class Thoughts:
     """Tell the reasoning from the text of one answer; only what comes first is reasoning."""
 
     def __init__(self, index: int, *, inside: bool = False) -> None:
-        self._index, self._phase, self._held = index, _Phase.INSIDE if inside else _Phase.START, ""
-        self.taken = 0
-        """How many bytes of reasoning, tags and blanks around them stand before the text."""
+        self._index, self._phase, self._held = index, _Phase.INSIDE if inside else _Phase.START, Span(0, "")
+        self._tokens = 0
 
     @property
-    def inside(self) -> bool:
-        """Tell whether the reasoning has begun and not ended."""
-        return self._phase is _Phase.INSIDE
+    def tokens(self) -> int:
+        """Count the tokens of the reasoning, its tags and what follows them, once it or the answer has ended."""
+        return 0 if self._phase is _Phase.START else self._tokens
+
+    def feed(self, span: Span) -> Sequence[Span | Reasoning]:
+        """Give what a token adds to the answer, as far as it is certain."""
+        if self._past:
+            return [span]
+        self._held = self._held.joined(span)
+        parts: list[Span | Reasoning] = []
+        before = None
+        while self._held.text and before is not self._phase:
+            before = self._phase
+            parts += self._step()
+        self._tokens += not self._past
+        return parts
 
     @property
-    def past(self) -> bool:
-        """Tell whether all that comes is text."""
+    def _past(self) -> bool:
         return self._phase is _Phase.AFTER
 
-    def feed(self, text: str) -> list[Piece]:
-        """Give what this text adds to the answer, as far as it is certain."""
-        self._held += text
-        pieces: list[Piece] = []
-        before = None
-        while self._held and before is not self._phase:
-            before = self._phase
-            pieces += self._step()
-        return pieces
-
-    def finish(self) -> list[Piece]:
+    def finish(self) -> list[Span | Reasoning]:
         """Give what was held back, at the end of the text."""
-        held, self._held = self._held, ""
-        if not held or self._phase is _Phase.GAP:
+        held = self._taken(len(self._held.text))
+        if not held.text:
             return []
-        return [Reasoning(self._index, held) if self._phase is _Phase.INSIDE else Text(self._index, held)]
+        return [Reasoning(self._index, held.text) if self._phase is _Phase.INSIDE else held]
 
-    def _step(self) -> list[Piece]:
+    def _step(self) -> list[Span | Reasoning]:
         match self._phase:
             case _Phase.START:
-                if self._held.startswith(OPEN):
-                    self._take(self._held[len(OPEN) :])
-                    self._phase = _Phase.INSIDE
-                elif not OPEN.startswith(self._held):
-                    self._phase = _Phase.AFTER
-                return []
+                return self._begin()
             case _Phase.INSIDE:
                 return self._inside()
             case _Phase.GAP:
-                self._take(self._held.lstrip())
-                self._phase = _Phase.AFTER if self._held else _Phase.GAP
+                text = self._held.text
+                self._taken(len(text) - len(text.lstrip()))
+                self._phase = _Phase.AFTER if self._held.text else _Phase.GAP
                 return []
             case _Phase.AFTER:
-                text, self._held = self._held, ""
-                return [Text(self._index, text)]
+                return [self._taken(len(self._held.text))]
 
-    def _inside(self) -> list[Piece]:
-        thought, mark, rest = self._held.partition(CLOSE)
-        if mark:
+    def _begin(self) -> list[Span | Reasoning]:
+        if self._held.text.startswith(OPEN):
+            self._taken(len(OPEN))
+            self._phase = _Phase.INSIDE
+        elif not OPEN.startswith(self._held.text):
+            self._phase, self._tokens = _Phase.AFTER, 0
+        return []
+
+    def _inside(self) -> list[Span | Reasoning]:
+        text = self._held.text
+        if (size := text.find(CLOSE)) >= 0:
             self._phase = _Phase.GAP
         else:
-            kept = len(thought) - overlap(thought, CLOSE)
-            thought, rest = thought[:kept], thought[kept:]
-        self._take(rest)
+            size = len(text) - overlap(text, CLOSE)
+        thought = self._taken(size).text
+        if self._phase is _Phase.GAP:
+            self._taken(len(CLOSE))
         return [Reasoning(self._index, thought)] if thought else []
 
-    def _take(self, rest: str) -> None:
-        self.taken += len(self._held.encode()) - len(rest.encode())
-        self._held = rest
+    def _taken(self, size: int) -> Span:
+        """Take the first characters of what is held."""
+        taken, self._held = self._held.before(size), self._held.after(size)
+        return taken

@@ -60,6 +60,14 @@ def test_the_tokens_of_the_reasoning_are_counted(words, count):
     assert answer.reasoning_tokens == count
 
 
+def test_no_half_of_a_character_is_reasoning():
+    answer = Answer(0)
+    for byte in "🦜".encode():
+        answer.feed(bytes([byte]))
+    answer.finish("stop")
+    assert answer.reasoning_tokens == 0
+
+
 def test_usage_tells_the_tokens_of_the_reasoning_apart(ask, stream):
     usage = ask("riddle", n=2).json()["usage"]
     assert usage["completion_tokens_details"]["reasoning_tokens"] == 2 * 11
@@ -75,6 +83,18 @@ def test_a_riddle_is_thought_about_first(ask, stream):
     deltas = [chunk["choices"][0]["delta"] for chunk in stream("riddle")]
     assert "".join(delta.get("reasoning_content", "") for delta in deltas) == message["reasoning_content"]
     assert "".join(delta.get("content") or "" for delta in deltas) == "Eight legs."
+
+
+@pytest.mark.parametrize(
+    ("stop", "said"), [("think", "Eight legs."), ("\n", "Eight legs."), ("four", "Eight legs."), (" legs", "Eight")]
+)
+def test_reasoning_is_no_place_for_a_stop_string(ask, stream, stop, said):
+    message = ask("riddle", stop=[stop]).json()["choices"][0]["message"]
+    assert message["content"] == said
+    assert message["reasoning_content"].endswith("eight.\n")
+    deltas = [chunk["choices"][0]["delta"] for chunk in stream("riddle", stop=[stop])]
+    assert "".join(delta.get("reasoning_content", "") for delta in deltas) == message["reasoning_content"]
+    assert "".join(delta.get("content") or "" for delta in deltas) == said
 
 
 def test_two_cities_are_asked_for_in_two_calls(ask):

@@ -189,8 +189,8 @@ def test_where_a_call_is_required_the_form_of_a_text_does_not_matter(ask):
     assert json.loads(barred["content"]).keys() == {"a"}
 
 
-@pytest.mark.parametrize("word", ["Paris", "}}", "city", "</tool_call>"])
-def test_a_stop_string_ends_no_call_in_its_middle(ask, stream, word):
+@pytest.mark.parametrize("word", ["Paris", "}}", "city", "</tool_call>", "_call", "<", "\n"])
+def test_a_stop_string_ends_no_call(ask, stream, word):
     call = ask("weather", tools=[WEATHER], stop=[word]).json()["choices"][0]
     assert call["message"]["tool_calls"][0]["function"]["arguments"] == '{"city": "Paris"}'
     assert call["finish_reason"] == "tool_calls"
@@ -199,3 +199,10 @@ def test_a_stop_string_ends_no_call_in_its_middle(ask, stream, word):
         ask("weather", tools=[WEATHER], tool_choice="none", stop=[" can"]).json()["choices"][0]["message"]["content"]
         == "Without a tool, nobody"
     )
+
+
+@pytest.mark.parametrize("word", ["_call", "get_weather", "{", "\n"])
+def test_a_call_that_has_to_be_made_is_made_whatever_stops_the_text(ask, word):
+    choice = ask("hello", tools=[WEATHER], tool_choice="required", stop=word, temperature=0).json()["choices"][0]
+    assert [call["function"]["name"] for call in choice["message"]["tool_calls"]] == ["get_weather"]
+    assert choice["finish_reason"] == "tool_calls"
