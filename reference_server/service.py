@@ -96,7 +96,7 @@ class Service:
                 generation.listen,
                 limit=request.limit,
                 n=request.n,
-                sampling=self._sampling(request, calls=request.tools.active, form=ready.form),
+                sampling=self._chat_sampling(request, ready.form),
                 top=request.top_logprobs,
             )
         except ClosedError as error:
@@ -107,10 +107,10 @@ class Service:
     async def complete(self, request: CompletionRequest) -> Generation:
         """Begin to complete the prompts; raises RequestError as `start` does. Each prompt is a job of its own."""
         self._admit(request.model, request.n, request.choices)
-        sampling = self._sampling(request)
+        sampling = self._sampling(request.sampling)
         prompts = await self._read(request.prompts, "prompt", self._room)
         self._find_room(request.choices)
-        answers = [Answer(index, stops=request.stops) for index in range(request.choices)]
+        answers = [Answer(index, stops=request.stops, reasoning=False) for index in range(request.choices)]
         echoes = [self._shown(prompt) for prompt in request.prompts for _ in range(request.n)] if request.echo else []
         generation = Generation(answers, sum(map(len, prompts)), self._post, echoes)
         scored = request.echo and request.top_logprobs is not None
@@ -261,18 +261,20 @@ class Service:
         # The tokenizer puts the start there itself.
         return replace(written, pieces=(first.removeprefix(self._start), *others))
 
-    def _sampling(
-        self, request: ChatRequest | CompletionRequest, *, calls: bool = False, form: Grammar | None = None
-    ) -> Sampling:
+    def _chat_sampling(self, request: ChatRequest, form: Grammar | None) -> Sampling:
+        sampling = self._sampling(request.sampling)
+        if self._call_token is None or request.tools.active:
+            return replace(sampling, grammar=form)
+        # A call that nobody asked for would be shown as markup.
+        return replace(sampling, grammar=form, logit_bias={**sampling.logit_bias, self._call_token: float("-inf")})
+
+    def _sampling(self, asked: Sampling) -> Sampling:
         vocabulary = self._engine.model.n_vocab
-        asked = request.sampling
         if asked.logit_bias and max(asked.logit_bias) >= vocabulary:
             message = f"Invalid 'logit_bias': token numbers go from 0 to {vocabulary - 1}."
             raise RequestError(message, param="logit_bias", code="invalid_value")
         bias = {token: float("-inf") if value <= -100 else value for token, value in asked.logit_bias.items()}
-        if self._call_token is not None and not calls:
-            bias[self._call_token] = float("-inf")  # a call that nobody asked for would be shown as markup
-        return replace(asked, logit_bias=bias, grammar=form)
+        return replace(asked, logit_bias=bias)
 
 
 @dataclass(frozen=True)

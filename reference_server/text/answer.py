@@ -23,14 +23,18 @@ class Answer:
         index: int,
         *,
         stops: Iterable[str] = (),
+        reasoning: bool = True,
         tools: bool = False,
         one_call: bool = False,
         thinking: bool = False,
     ) -> None:
-        """Begin an answer; `thinking`: the prompt has opened its reasoning already."""
+        """Begin an answer; `reasoning` and `tools`: what is told apart, where a client has a place for it.
+
+        `thinking`: the prompt has opened the reasoning already.
+        """
         self._index = index
         self._characters, self._stops, self._scores = Characters(), Stops(stops), Scores(index)
-        self._thoughts = Thoughts(index, inside=thinking)
+        self._thoughts = Thoughts(index, inside=thinking) if reasoning else None
         self._calls = ToolCalls(index) if tools else None
         self._one_call = one_call
 
@@ -42,7 +46,7 @@ class Answer:
     @property
     def reasoning_tokens(self) -> int:
         """Count the tokens of the reasoning, once it or the answer has ended."""
-        return self._thoughts.tokens
+        return self._thoughts.tokens if self._thoughts else 0
 
     def feed(self, data: bytes, score: TokenScore | None = None) -> list[Piece]:
         """Give what a token adds to the answer, as far as it is certain."""
@@ -51,7 +55,7 @@ class Answer:
         span = self._characters.feed(data)
         if score:
             self._scores.add(score, self._characters.reach)
-        return self._told(self._apart(self._thoughts.feed(span)))
+        return self._told(self._apart(self._thoughts.feed(span) if self._thoughts else [span]))
 
     def finish(self, reason: str) -> list[Piece]:
         """Give what was held back and the end; the start of a character that never came whole is dropped.
@@ -76,7 +80,8 @@ class Answer:
                 yield part
 
     def _held(self) -> Iterator[Span | Apart]:
-        yield from self._apart(self._thoughts.finish())
+        if self._thoughts:
+            yield from self._apart(self._thoughts.finish())
         if self._calls:
             yield from self._calls.finish()
 

@@ -113,3 +113,28 @@ def test_an_empty_prompt_and_null_parameters_are_answered(complete):
     reply = complete(None, **dict.fromkeys(names))
     assert reply.status_code == 200
     assert reply.json()["choices"][0]["index"] == 0
+
+
+def test_a_text_is_raw_and_keeps_its_reasoning(complete, events):
+    parameters = {"prompt": "<|user|>riddle<|end|><|assistant|>", "max_tokens": 40, "logprobs": 0}
+    reply = complete(**parameters).json()
+    [choice] = reply["choices"]
+    assert choice["text"].startswith("<think>\nA cat has")
+    assert choice["text"].endswith("</think>\n\nEight legs.")
+    assert reply["usage"]["completion_tokens"] == len(choice["logprobs"]["tokens"])
+    assert "".join(choice["logprobs"]["tokens"]) == choice["text"]
+    assert texts(events(**parameters)) == {0: choice["text"]}
+    assert complete(**parameters | {"stop": "think"}).json()["choices"][0]["text"] == "<"
+
+
+def test_a_text_may_have_a_call_as_its_markup_and_a_bias_against_it_counts(complete):
+    from reference_server.model.vocabulary import vocabulary
+
+    prompt, token = "<|user|>weather<|end|><|assistant|>", vocabulary().numbers["<tool_call>"]
+    raw = complete(prompt).json()["choices"][0]["text"]
+    assert raw.startswith('<tool_call>\n{"name": "get_weather", ')
+    assert raw.endswith("</tool_call>")
+    barred = complete(prompt, logit_bias={str(token): -100}).json()["choices"][0]["text"]
+    assert barred == "Without a tool, nobody can look outside."
+    forced = complete("hello<|assistant|>", logit_bias={str(token): 100}, max_tokens=2).json()["choices"][0]["text"]
+    assert forced == "<tool_call>" * 2
