@@ -71,7 +71,8 @@ class Generation:
         answer = self._answers[event.sequence]
         if isinstance(event, Scored):
             text = self._echoes[event.sequence]
-            self._tell([Text(event.sequence, text, echo.scores(text, [_score(token) for token in event.tokens]))])
+            scores = echo.scores(text, [(_score(token), token.name) for token in event.tokens])
+            self._tell([Text(event.sequence, text, scores)])
             return False
         if isinstance(event, Finish):
             self.usage.completion += event.produced

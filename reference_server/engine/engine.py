@@ -14,7 +14,7 @@ from pathlib import Path
 
 from reference_server.engine.batch import Batch
 from reference_server.engine.candidates import Candidates
-from reference_server.engine.events import Event, Finish, Scored, Token
+from reference_server.engine.events import Candidate, Event, Finish, Scored, Token
 from reference_server.engine.job import Job, Listener, Part, Sequence
 from reference_server.engine.model import Model
 from reference_server.engine.sampling import Grammar, GrammarError, Samplers, Sampling
@@ -270,13 +270,17 @@ class Engine:
     def _score(self, job: Job, scores: list[Token], row: int, count: int) -> None:
         """Note how likely the prompt was after each of some rows; tell it when that is known of all of it."""
         if not scores:
-            scores.append(Token(0, self.model.piece(job.prompt[0]), None, []))
+            scores.append(self._written(job.prompt[0], None, []))
         for place, token in enumerate(job.prompt[job.prefilled + 1 : job.prefilled + count + 1]):
             logprob, top = self._candidates.logprobs(self._candidates.logits(row + place), token, job.top or 0)
-            scores.append(Token(0, self.model.piece(token), logprob, top))
+            scores.append(self._written(token, logprob, top))
         if len(scores) == len(job.prompt) and job.prefilled + count == len(job.prompt):
             for sequence in job.sequences:
                 self._tell(job, Scored(sequence.index, scores))
+
+    def _written(self, token: int, logprob: float | None, top: list[Candidate]) -> Token:
+        text = self.model.piece(token)
+        return Token(0, text, logprob, top, b"" if text else self.model.written(token))
 
     def _advance(self, job: Job, sequence: Sequence, row: int) -> None:
         if reason := self._choose(job, sequence, row):

@@ -20,6 +20,8 @@ class Token(NamedTuple):
     logprob: float | None
     top: list[Candidate]
     """The likeliest tokens, best first, where they were asked for."""
+    name: bytes = b""
+    """What a prompt has for a control token, which has no text."""
 
 
 class Scored(NamedTuple):

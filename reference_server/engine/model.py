@@ -10,6 +10,9 @@ from typing import Any
 from reference_server.engine import bindings
 from reference_server.engine.room import room
 
+_LONGEST = 1024
+"""Bytes: more than a token's text."""
+
 _NO_WRITER = "cannot serve {}: the model has no decoder, and this server needs one that writes text"
 
 SHOWN = ("<tool_call>", "</tool_call>", "<think>", "</think>")
@@ -26,7 +29,6 @@ class Model:
     def __init__(self, path: Path, *, sequences: int, context: int | None, batch: int) -> None:
         """Load the file and make room for texts of `context` tokens each, None: as many as is usual."""
         self.api: Any = bindings.load()
-        self._buffer = ctypes.create_string_buffer(1024)  # more than a token's text
         if not path.is_file():
             raise ModelError(f"no such model file: {path}")
         bindings.complaint()
@@ -106,17 +108,21 @@ class Model:
         """Give the bytes of a token; control tokens have none."""
         piece = self._pieces.get(token)
         if piece is None:
-            size = self.api.llama_token_to_piece(self.vocab, token, self._buffer, len(self._buffer), 0, False)
-            piece = self._pieces[token] = self._buffer.raw[: max(size, 0)]
+            piece = self._pieces[token] = self._piece(token, names=False)
         return piece
 
+    def written(self, token: int) -> bytes:
+        """Give the bytes that a prompt has for a token: its name for a control token."""
+        return self._piece(token, names=True)
+
     def text(self, tokens: Iterable[int]) -> str:
-        """Give the text of some tokens, from any thread; what is no character becomes U+FFFD."""
-        buffer, said = ctypes.create_string_buffer(len(self._buffer)), b""
-        for token in tokens:
-            size = self.api.llama_token_to_piece(self.vocab, token, buffer, len(buffer), 0, False)
-            said += buffer.raw[: max(size, 0)]
-        return said.decode("utf-8", "replace").replace("▁", " ")
+        """Give the text of some tokens as `written` has them; what is no character becomes U+FFFD."""
+        return b"".join(map(self.written, tokens)).decode("utf-8", "replace").replace("▁", " ")
+
+    def _piece(self, token: int, *, names: bool) -> bytes:
+        buffer = ctypes.create_string_buffer(_LONGEST)  # of its own, as any thread may ask
+        size = self.api.llama_token_to_piece(self.vocab, token, buffer, len(buffer), 0, names)
+        return buffer.raw[: max(size, 0)]
 
     @property
     def width(self) -> int:

@@ -17,6 +17,7 @@ from reference_server.http.outcome import plain_reason
 from reference_server.http.sending import HEARTBEAT, Answering, cancelled_with_client, send_stream, send_whole
 from reference_server.text.echo import Unscored
 from reference_server.text.pieces import Finished, Piece, Text, TokenScore
+from reference_server.text.utf8 import Characters
 from reference_server.usage import Usage
 
 Start = Callable[[CompletionRequest], Awaitable[Answering]]
@@ -45,15 +46,14 @@ class Offsets:
     """Where the tokens of one choice stand in its text, in characters; goes on from piece to piece."""
 
     def __init__(self) -> None:
-        self._said = bytearray()
+        self._characters = Characters()
 
-    def logprobs(self, scores: Sequence[TokenScore]) -> dict[str, Any]:
+    def logprobs(self, scores: Sequence[TokenScore]) -> dict[str, list[Any]]:
         """Give the log probabilities of some more tokens in the four arrays of this endpoint."""
-        offsets = []
-        for score in scores:
-            offsets.append(len(self._said.decode("utf-8", "ignore")))
-            self._said += score.text
+        offsets = [self._of(score.text) for score in scores]
         unknown = [isinstance(score, Unscored) for score in scores]
+        if any(unknown):
+            self._characters.finish()  # no text completes a character of the prompt before it
         return {
             "text_offset": offsets,
             "token_logprobs": [None if first else score.logprob for first, score in zip(unknown, scores, strict=True)],
@@ -63,6 +63,11 @@ class Offsets:
                 for first, score in zip(unknown, scores, strict=True)
             ],
         }
+
+    def _of(self, token: bytes) -> int:
+        behind, place = self._characters.reach, self._characters.feed(token).start
+        # What goes on with a character stands in it, and else behind it: the rest of it does not come.
+        return place if b"\x80" <= token[:1] < b"\xc0" else behind
 
 
 def _head() -> dict[str, Any]:
@@ -103,8 +108,14 @@ class TextChunks:
 @dataclass
 class _Choice:
     texts: list[str] = field(default_factory=list)
-    scores: list[TokenScore] = field(default_factory=list)
+    scores: list[Sequence[TokenScore]] = field(default_factory=list)
     finish: str = ""
+
+    def logprobs(self) -> dict[str, list[Any]]:
+        """Give the arrays of all pieces, joined."""
+        offsets = Offsets()
+        parts = [offsets.logprobs(scores) for scores in self.scores or [()]]
+        return {key: [value for part in parts for value in part[key]] for key in parts[0]}
 
 
 class WholeText:
@@ -121,7 +132,7 @@ class WholeText:
             match piece:
                 case Text(_, text, scores):
                     choice.texts.append(text)
-                    choice.scores += scores
+                    choice.scores.append(scores)
                 case Finished():
                     choice.finish = plain_reason(piece)
 
@@ -132,7 +143,7 @@ class WholeText:
             {
                 "text": "".join(choice.texts),
                 "index": index,
-                "logprobs": Offsets().logprobs(choice.scores) if asked else None,
+                "logprobs": choice.logprobs() if asked else None,
                 "finish_reason": choice.finish,
             }
             for index, choice in enumerate(self._choices)

@@ -76,7 +76,9 @@ def test_the_choices_of_several_prompts_come_in_their_order(complete):
     assert [choice["finish_reason"] for choice in choices] == ["stop", "stop", "length", "length"]
 
 
-@pytest.mark.parametrize("prompt", [COUNT, "Say hello. Count: 1, 2", "Grüße", "x" * 300])
+@pytest.mark.parametrize(
+    "prompt", [COUNT, "Say hello. Count: 1, 2", "Grüße", "x" * 300, "hello<|assistant|>", "<s>", "<|end|>a <|user|>"]
+)
 @pytest.mark.parametrize("limit", [0, 3])
 def test_the_tokens_of_an_echo_join_to_its_text(complete, events, prompt, limit):
     parameters = {"echo": True, "logprobs": 2, "max_tokens": limit}
@@ -95,6 +97,33 @@ def test_the_tokens_of_an_echo_join_to_its_text(complete, events, prompt, limit)
         assert [value for part in streamed if part for value in part[key]] == pytest.approx(logprobs[key], abs=1e-3)
 
 
+def test_an_echoed_control_word_is_a_token_of_the_text(complete):
+    logprobs = complete("hello<|assistant|>", echo=True, logprobs=0, max_tokens=2).json()["choices"][0]["logprobs"]
+    assert logprobs["tokens"] == ["hello", "<|assistant|>", "Hello", "!"]
+    assert logprobs["text_offset"] == [0, 5, 18, 23]
+
+
+@pytest.mark.parametrize("stop", [None, "nothing"])
+def test_offsets_count_the_characters_that_are_shown_for_bytes_that_are_none(complete, events, stop):
+    parameters = {"max_tokens": 3, "logprobs": 1, "logit_bias": {"258": 100}, "stop": stop}
+    choice = complete("hello", **parameters).json()["choices"][0]
+    assert choice["text"] == "\ufffd" * 3
+    assert choice["logprobs"]["text_offset"] == [0, 1, 2]
+    streamed = [chunk["choices"][0]["logprobs"] for chunk in events("hello", **parameters)]
+    assert [offset for part in streamed if part for offset in part["text_offset"]] == [0, 1, 2]
+
+
+def test_offsets_go_on_after_a_prompt_that_ends_within_a_character(complete, events):
+    parrot = [264, *(3 + byte for byte in "🦜".encode()[:3]), 264]
+    parameters = {"echo": True, "logprobs": 0, "max_tokens": 2}
+    for prompt, offsets in ((parrot[:4], [0, 5, 5, 5, 6, 7]), (parrot, [0, 5, 5, 5, 6, 11])):
+        choice = complete(prompt, **parameters).json()["choices"][0]
+        assert choice["text"].startswith("hello\ufffd")
+        assert choice["logprobs"]["text_offset"][: len(offsets)] == offsets
+        streamed = [chunk["choices"][0]["logprobs"] for chunk in events(prompt, **parameters)]
+        assert [offset for part in streamed if part for offset in part["text_offset"]][: len(offsets)] == offsets
+
+
 def test_logprobs_0_gives_the_chosen_tokens_alone(complete):
     logprobs = complete(logprobs=0, max_tokens=2).json()["choices"][0]["logprobs"]
     assert logprobs["tokens"] == [", 4", ", 5"]
@@ -104,6 +133,9 @@ def test_logprobs_0_gives_the_chosen_tokens_alone(complete):
 def test_token_numbers_are_taken_and_shown_as_text(complete):
     [choice] = complete([264], echo=True, max_tokens=0).json()["choices"]
     assert choice["text"] == "hello"
+    control = complete([1, 264, 259], echo=True, logprobs=0, max_tokens=0).json()["choices"][0]
+    assert control["text"] == "<s>hello<|user|>"
+    assert control["logprobs"]["tokens"] == ["<s>", "hello", "<|user|>"]
     choices = complete([[264], [264, 264]], echo=True, max_tokens=0).json()["choices"]
     assert [choice["text"] for choice in choices] == ["hello", "hellohello"]
 

@@ -139,6 +139,20 @@ def test_noise_is_streamed_by_the_rules_of_completions(models, parameters):
         assert findings(streamed, whole) == set()
 
 
+@pytest.mark.parametrize("begins", [False, True])
+@pytest.mark.parametrize("prompt", ["the än", "<|im_start|>a<think>b<|im_end|>", "<|begin|>a", [262, 97, 263, 195]])
+def test_an_echo_has_the_control_words_of_the_prompt_and_none_of_the_tokenizer(models, begins, prompt):
+    body = {"model": "noise", "prompt": prompt, "echo": True, "logprobs": 1, "max_tokens": 0}
+    [choice] = models(begins=begins).post("/completions", json=body).json()["choices"]
+    tokens, offsets = choice["logprobs"]["tokens"], choice["logprobs"]["text_offset"]
+    if isinstance(prompt, str):
+        assert "".join(tokens) == choice["text"] == prompt
+        assert offsets == [sum(map(len, tokens[:place])) for place in range(len(tokens))]
+    else:
+        assert choice["text"].startswith("<|begin|>")
+        assert (len(tokens), offsets[:2]) == (len(prompt), [0, 9])
+
+
 def test_a_forced_format_is_kept(models):
     for seed in range(5):
         [(text, _, _, reason)] = told(chat(models(), seed=seed, max_tokens=400, response_format=FORMAT))
