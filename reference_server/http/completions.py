@@ -59,8 +59,7 @@ class Offsets:
             "token_logprobs": [None if first else score.logprob for first, score in zip(unknown, scores, strict=True)],
             "tokens": [wire.token_text(score.text) for score in scores],
             "top_logprobs": [
-                None if first else {wire.token_text(text): logprob for text, logprob in reversed(score.top)}
-                for first, score in zip(unknown, scores, strict=True)
+                None if first else _alternatives(score) for first, score in zip(unknown, scores, strict=True)
             ],
         }
 
@@ -68,6 +67,15 @@ class Offsets:
         behind, place = self._characters.reach, self._characters.feed(token).start
         # What goes on with a character stands in it, and else behind it: the rest of it does not come.
         return place if b"\x80" <= token[:1] < b"\xc0" else behind
+
+
+def _alternatives(score: TokenScore) -> dict[str, float]:
+    """Give the likeliest tokens, and the chosen one where it is none of them, so that there may be one more than asked.
+
+    Where two have the same text the likelier one stays.
+    """
+    tokens = ((score.text, score.logprob), *reversed(score.top))
+    return {wire.token_text(text): logprob for text, logprob in tokens}
 
 
 def _head() -> dict[str, Any]:

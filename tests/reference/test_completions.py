@@ -127,7 +127,22 @@ def test_offsets_go_on_after_a_prompt_that_ends_within_a_character(complete, eve
 def test_logprobs_0_gives_the_chosen_tokens_alone(complete):
     logprobs = complete(logprobs=0, max_tokens=2).json()["choices"][0]["logprobs"]
     assert logprobs["tokens"] == [", 4", ", 5"]
-    assert logprobs["top_logprobs"] == [{}, {}]
+    assert logprobs["top_logprobs"] == [
+        {token: logprob} for token, logprob in zip(logprobs["tokens"], logprobs["token_logprobs"], strict=True)
+    ]
+
+
+@pytest.mark.parametrize("echo", [False, True])
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_the_chosen_token_is_always_among_the_alternatives(complete, events, count, echo):
+    parameters = {"logprobs": count, "max_tokens": 4, "logit_bias": {"280": 100}, "echo": echo}
+    logprobs = complete("hello", **parameters).json()["choices"][0]["logprobs"]
+    told = list(zip(logprobs["tokens"], logprobs["token_logprobs"], logprobs["top_logprobs"], strict=True))[echo:]
+    assert all(top[token] == logprob for token, logprob, top in told)
+    assert {len(top) for _, _, top in told} == {count + 1}
+    streamed = [chunk["choices"][0]["logprobs"] for chunk in events("hello", **parameters)]
+    tops = [top for part in streamed if part for top in part["top_logprobs"]]
+    assert [top and list(top) for top in tops] == [top and list(top) for top in logprobs["top_logprobs"]]
 
 
 def test_token_numbers_are_taken_and_shown_as_text(complete):
