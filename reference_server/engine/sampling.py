@@ -7,6 +7,13 @@ from typing import Any
 
 _PATIENCE = 0.25
 """Seconds of the processor that a grammar may take for one token; it is a millisecond for a thousand ways to go on."""
+COLDEST = 1e-4
+"""The temperature below which the likeliest token is taken.
+
+llama.cpp divides logits by the temperature in single precision, where one of 1e-38 makes them infinite, and their
+distribution no number. At this one a token that is less likely than another by a thousandth of a logit already has no
+chance worth the name (e to the power of -10).
+"""
 
 
 class GrammarError(ValueError):
@@ -27,13 +34,18 @@ class Sampling:
     """What a request says about the choice of tokens."""
 
     temperature: float = 1.0
-    """0 or less: always the likeliest token."""
+    """Below COLDEST: always the likeliest token."""
     top_p: float = 1.0
     frequency_penalty: float = 0.0
     presence_penalty: float = 0.0
     seed: int | None = None
     logit_bias: Mapping[int, float] = field(default_factory=dict)
     grammar: Grammar | None = None
+
+    @property
+    def greedy(self) -> bool:
+        """Tell whether nothing is left to chance."""
+        return self.temperature < COLDEST
 
 
 class Samplers:
@@ -44,7 +56,7 @@ class Samplers:
 
     def __init__(self, api: Any, vocab: Any, sampling: Sampling, *, index: int, limit: int) -> None:
         self._api = api
-        self.likeliest = sampling.temperature <= 0 and not (sampling.grammar or _penalises(sampling))
+        self.likeliest = sampling.greedy and not (sampling.grammar or _penalises(sampling))
         """Whether nothing but the bias stands between the logits and the choice of the greatest."""
         self.bias = sampling.logit_bias
         self._bound = sampling.grammar is not None
@@ -91,7 +103,7 @@ def _penalises(sampling: Sampling) -> bool:
 
 
 def _choice(api: Any, sampling: Sampling, index: int) -> Iterator[Any]:
-    if sampling.temperature <= 0:
+    if sampling.greedy:
         yield api.llama_sampler_init_greedy()
         return
     yield api.llama_sampler_init_temp(sampling.temperature)

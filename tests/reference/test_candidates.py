@@ -55,3 +55,19 @@ def test_no_token_is_chosen_where_all_are_forbidden(model):
     samplers = Samplers(model.api, model.vocab, Sampling(temperature=0, logit_bias=everything), index=0, limit=8)
     assert Candidates(model).choose(np.zeros(model.n_vocab, np.float32), samplers) is None
     samplers.free()
+
+
+@pytest.mark.parametrize("temperature", [0.0, 5e-324, 1e-45, 1e-38, 1e-30, 1e-5, 1e-4])
+@pytest.mark.parametrize("more", [{}, {"presence_penalty": 1.0}, {"top_p": 0.5}], ids=str)
+def test_the_coldest_choice_is_the_likeliest_token(model, temperature, more):
+    import numpy as np
+
+    from reference_server.engine.candidates import Candidates
+    from reference_server.engine.sampling import Samplers, Sampling
+
+    candidates, random = Candidates(model), np.random.default_rng(1)
+    for _ in range(10):
+        samplers = Samplers(model.api, model.vocab, Sampling(temperature=temperature, **more), index=0, limit=8)
+        logits = (random.permutation(model.n_vocab) / 50 - 9).astype(np.float32)
+        assert candidates.choose(logits, samplers) == logits.argmax()
+        samplers.free()
