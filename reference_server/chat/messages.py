@@ -52,7 +52,7 @@ def _message(place: str, value: object) -> Message:
 def _name(place: str, value: object) -> str:
     """Accept a name, which templates write where no text of a client may stand."""
     if not _NAME.match(name := text(place, value)):
-        raise wrong_value(place, "expected 1 to 64 characters, no white space and none of <|\\\\/>.")
+        raise wrong_value(place, "expected 1 to 64 characters, no white space and none of <|\\/>.")
     return name
 
 

@@ -51,6 +51,13 @@ def test_what_json_cannot_say_is_refused_too():
     assert (error.status, error.error.param, error.error.code) == (400, "temperature", "decimal_above_max_value")
 
 
+def test_a_name_is_refused_with_the_characters_that_it_may_not_have():
+    for character in r"<|\/>":
+        error = refused(messages=[HELLO | {"name": f"a{character}b"}]).error
+        assert error.param == "messages[0].name"
+        assert r"none of <|\/>." in error.message
+
+
 @pytest.mark.parametrize("body", [None, [], "x", 5])
 def test_a_body_that_is_no_object_is_refused(body):
     with pytest.raises(RequestError):
