@@ -8,6 +8,7 @@ from reference_server.engine.sampling import Grammar
 from reference_server.errors import RequestError
 from reference_server.json_schema import BrokenSchemaError, Schema
 from reference_server.references import Referring, referring
+from reference_server.text.hermes import CLOSE, OPEN
 
 _ANY_OBJECT: Schema = {"type": "object"}
 _LARGEST = 500_000
@@ -93,7 +94,7 @@ class _Rules:
             if tools.named in (None, tool.name):
                 names.append(f"call-{number}")
                 self.add(names[-1], self._call(number, tool))
-        self.add("call", f'"<tool_call>" "\\n" ({" | ".join(names)}) "\\n" "</tool_call>"')
+        self.add("call", f'"{OPEN}" "\\n" ({" | ".join(names)}) "\\n" "{CLOSE}"')
         self.add(name, 'call ("\\n"? call)*' if tools.parallel and not tools.named else "call")
         return name
 

@@ -16,21 +16,11 @@ from reference_server.text.reasoning import OPEN as THOUGHT
 _MARKS = range(0xF0000, 0xFFFFE)
 """Private characters, of which one that the request does not use marks the places to cut."""
 
-_INSTRUCTIONS = """\
-You may call functions. Their signatures are within <tools></tools>:
-<tools>
-{}
-</tools>
-For each call answer with its name and its arguments as JSON within <tool_call></tool_call>:
-<tool_call>
-{{"name": NAME, "arguments": ARGUMENTS}}
-</tool_call>"""
-
 _SAMPLE = Tool("sample", {"type": "function", "function": {"name": "sample", "description": "", "parameters": {}}}, {})
 
 
 @dataclass(frozen=True)
-class Prompt:
+class WrittenPrompt:
     """What the model reads."""
 
     pieces: tuple[str, ...]
@@ -50,7 +40,7 @@ class Prompts:
         self._candidates = re.compile(f"[{first}]") if first else re.compile(r"(?!)")
         self._hermes = self._knows_hermes()
 
-    def write(self, request: ChatRequest, *, form: bool = False) -> Prompt:
+    def write(self, request: ChatRequest, *, form: bool = False) -> WrittenPrompt:
         """Write a conversation down; `form`: the answer is forced from its start. Raises TemplateError."""
         offered = request.tools.offered if request.tools.active else ()
         mark = self._mark(request.messages)
@@ -59,7 +49,7 @@ class Prompts:
         thinking = text.rstrip().endswith(THOUGHT)
         if thinking and form:
             text, thinking = f"{text.rstrip()}\n\n{END_OF_THOUGHT}\n\n", False
-        return Prompt(tuple(text.split(mark)) if mark else (text,), thinking)
+        return WrittenPrompt(tuple(text.split(mark)) if mark else (text,), thinking)
 
     def _render(self, messages: Sequence[Message], offered: Sequence[Tool]) -> str:
         if self._hermes:
@@ -70,7 +60,7 @@ class Prompts:
         if not offered:
             return self._template.render(_alternating(plain))
         declared = "\n".join(json.dumps(tool.declaration, ensure_ascii=False) for tool in offered)
-        instructions = _INSTRUCTIONS.format(declared)
+        instructions = _instructions(declared)
         try:
             return self._template.render(_alternating([{"role": "system", "content": instructions}, *plain]))
         except TemplateError:  # it takes no system message
@@ -109,6 +99,18 @@ class Prompts:
         text = message["content"]
         places = [0, *(place + 1 for place in self._places(text)), len(text)]
         return {**message, "content": mark.join(text[start:stop] for start, stop in pairwise(places))}
+
+
+def _instructions(declared: str) -> str:
+    return f"""\
+You may call functions. Their signatures are within <tools></tools>:
+<tools>
+{declared}
+</tools>
+For each call answer with its name and its arguments as JSON within {OPEN}{CLOSE}:
+{OPEN}
+{{"name": NAME, "arguments": ARGUMENTS}}
+{CLOSE}"""
 
 
 def _without_calls(message: Mapping[str, Any]) -> dict[str, Any]:

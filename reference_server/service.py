@@ -22,8 +22,7 @@ from reference_server.engine.sampling import Grammar, Sampling
 from reference_server.engine.work import Work
 from reference_server.errors import BusyError, GoneError, RequestError, shown, unknown_model
 from reference_server.generation import Generation, Post
-from reference_server.prompt import Prompt as Written
-from reference_server.prompt import Prompts
+from reference_server.prompt import Prompts, WrittenPrompt
 from reference_server.template import Template, TemplateError
 from reference_server.text.answer import Answer
 from reference_server.text.hermes import OPEN
@@ -250,7 +249,7 @@ class Service:
                 return form
         raise grammar.unreadable(request)
 
-    def _written(self, request: ChatRequest, *, form: bool) -> Written:
+    def _written(self, request: ChatRequest, *, form: bool) -> WrittenPrompt:
         try:
             written = self._prompts.write(request, form=form)
         except TemplateError as error:

@@ -8,10 +8,12 @@ the first one speaks. To add a script, add a row.
 
 from dataclasses import dataclass
 
+from reference_server.text.hermes import CLOSE, OPEN
+
 Piece = str | int
 """A word with a token of its own, or the value of a byte token."""
 
-FORK = "<tool_call>"
+FORK = OPEN
 """The word after which the script is asked again; a script that has none goes on as the first that has one."""
 
 
@@ -51,7 +53,7 @@ SCRIPTS = (
     Script(
         "weather",
         ("weather", "Weather"),
-        (FORK, '\n{"name": "get_weather", ', '"arguments": ', '{"city": ', '"Paris"', "}}\n", "</tool_call>"),
+        (FORK, '\n{"name": "get_weather", ', '"arguments": ', '{"city": ', '"Paris"', "}}\n", CLOSE),
         instead=("Without", " a tool", ", nobody", " can", " look", " outside."),
     ),
     Script(
@@ -61,7 +63,7 @@ SCRIPTS = (
             *(FORK, '\n{"name": "get_weather", "arguments": {', '"city": "Oslo"'),
             # The second mark is within a word: a fork would lead back to the first call.
             *('}}\n</tool_call>\n<tool_call>\n{"name": "get_weather", ', '"arguments": ', '{"city": ', '"Paris"'),
-            *("}}\n", "</tool_call>"),
+            *("}}\n", CLOSE),
         ),
         instead=("Oslo", " lies", " far", " from", " Paris", "."),
     ),
