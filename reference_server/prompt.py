@@ -2,8 +2,8 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -43,9 +43,13 @@ class Prompts:
     def write(self, request: ChatRequest, *, form: bool = False) -> WrittenPrompt:
         """Write a conversation down; `form`: the answer is forced from its start. Raises TemplateError."""
         offered = request.tools.offered if request.tools.active else ()
-        mark = self._mark(request.messages)
-        messages = [self._guarded(message, mark) for message in request.messages]
-        text = self._render(messages, offered)
+        try:
+            mark = self._mark([*request.messages, *(tool.declaration for tool in offered)])
+            messages = [self._guarded(message, mark) for message in request.messages]
+            tools = [replace(tool, declaration=self._cut(tool.declaration, mark, self._controls)) for tool in offered]
+        except RecursionError as error:
+            raise TemplateError("they are nested too deep") from error
+        text = self._render(messages, tools)
         thinking = text.rstrip().endswith(THOUGHT)
         if thinking and form:
             text, thinking = f"{text.rstrip()}\n\n{END_OF_THOUGHT}\n\n", False
@@ -74,31 +78,47 @@ class Prompts:
             return False
         return OPEN in text and '"name"' in text and '"arguments"' in text
 
-    def _mark(self, messages: Sequence[Message]) -> str:
+    def _mark(self, written: Sequence[Mapping[str, Any]]) -> str:
         """Find a character for the places to cut; none where there is nothing to cut."""
-        texts = [message["content"] for message in messages if message["role"] != "assistant"]
-        if not any(self._places(text) for text in texts):
+        texts = [json.dumps(each, ensure_ascii=False) for each in written]
+        if not any(self._places(text, self._controls) for text in texts):
             return ""
-        used = set().union(*(json.dumps(message, ensure_ascii=False) for message in messages))
+        used = set().union(*texts)
         for number in _MARKS:
             if chr(number) not in used:
                 return chr(number)
         raise TemplateError("they use every private character of Unicode")
 
-    def _places(self, text: str) -> list[int]:
+    def _places(self, text: str, words: Container[str]) -> list[int]:
         return [
             place
             for place in (found.start() for found in self._candidates.finditer(text))
-            if any(text[place : place + length] in self._controls for length in self._lengths)
+            if any(text[place : place + length] in words for length in self._lengths)
         ]
 
     def _guarded(self, message: Message, mark: str) -> dict[str, Any]:
-        """Cut control words of a client's text in two, so that no token stands for them any more."""
-        if not mark or message["role"] == "assistant":
-            return dict(message)
-        text = message["content"]
-        places = [0, *(place + 1 for place in self._places(text)), len(text)]
-        return {**message, "content": mark.join(text[start:stop] for start, stop in pairwise(places))}
+        """Cut control words of a client's text in two, so that no token stands for them any more.
+
+        What the model said may have thoughts and calls, which are written as it writes them.
+        """
+        said = self._controls - {OPEN, CLOSE, THOUGHT, END_OF_THOUGHT} if message["role"] == "assistant" else None
+        return {
+            key: self._cut(value, mark, said if key == "content" and said is not None else self._controls)
+            for key, value in message.items()
+        }
+
+    def _cut(self, value: Any, mark: str, words: Container[str]) -> Any:
+        """Cut some words in all strings of a value."""
+        if not mark:
+            return value
+        if isinstance(value, Mapping):
+            return {self._cut(key, mark, words): self._cut(inner, mark, words) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [self._cut(inner, mark, words) for inner in value]
+        if not isinstance(value, str):
+            return value
+        places = [0, *(place + 1 for place in self._places(value, words)), len(value)]
+        return mark.join(value[start:stop] for start, stop in pairwise(places))
 
 
 def _instructions(declared: str) -> str:

@@ -5,6 +5,7 @@ import re
 from typing import Any
 
 from reference_server.chat.request import Message
+from reference_server.chat.tools import function_name
 from reference_server.checks import array, missing, obj, one_of, text, wrong_type, wrong_value
 from reference_server.errors import RequestError
 
@@ -93,7 +94,7 @@ def _call(place: str, value: object) -> dict[str, Any]:
     for key in ("name", "arguments"):
         if key not in function:
             raise missing(f"{place}.function.{key}")
-    name = text(f"{place}.function.name", function["name"])
+    name = function_name(f"{place}.function.name", function["name"])
     written = text(f"{place}.function.arguments", function["arguments"])
     try:
         arguments = json.loads(written)

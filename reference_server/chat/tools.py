@@ -12,6 +12,13 @@ _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 _NO_PARAMETERS: Mapping[str, Any] = {"type": "object", "properties": {}, "additionalProperties": False}
 
 
+def function_name(place: str, value: object) -> str:
+    """Accept the name of a function, or of a form."""
+    if not _NAME.match(name := text(place, value)):
+        raise wrong_value(place, "expected 1 to 64 letters, digits, underscores or dashes.")
+    return name
+
+
 def tools(offered: object, choice: object, *, parallel: bool) -> Tools:
     """Read `tools` and `tool_choice` together, as one speaks of the other."""
     read = tuple(
@@ -59,10 +66,7 @@ def _tool(place: str, value: object) -> Tool:
     function = obj(f"{place}.function", tool["function"])
     if "name" not in function:
         raise missing(f"{place}.function.name")
-    name = text(f"{place}.function.name", function["name"])
-    if not _NAME.match(name):
-        message = "expected 1 to 64 letters, digits, underscores or dashes."
-        raise wrong_value(f"{place}.function.name", message)
+    name = function_name(f"{place}.function.name", function["name"])
     if function.get("description") is not None:
         text(f"{place}.function.description", function["description"])
     parameters = function.get("parameters")
@@ -90,9 +94,7 @@ def response_format(place: str, value: object) -> Format | None:
     described = obj(f"{place}.json_schema", wish["json_schema"])
     if "name" not in described:
         raise missing(f"{place}.json_schema.name")
-    if not _NAME.match(text(f"{place}.json_schema.name", described["name"])):
-        message = "expected 1 to 64 letters, digits, underscores or dashes."
-        raise wrong_value(f"{place}.json_schema.name", message)
+    function_name(f"{place}.json_schema.name", described["name"])
     schema, strict = described.get("schema"), described.get("strict")
     return Format(
         {"type": "object"} if schema is None else obj(f"{place}.json_schema.schema", schema),

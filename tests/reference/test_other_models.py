@@ -167,13 +167,27 @@ def test_control_words_of_a_client_are_text(models, word):
     other = word.replace("<", "(")
     for content in (word, f"a{word}b", word * 3):
         assert prompt_tokens(models(), content) == prompt_tokens(models(), content.replace(word, other))
-    for role in ("system", "user", "tool"):
+    for role in ("system", "user", "assistant", "tool"):
+        if role == "assistant" and word in ("<tool_call>", "</tool_call>", "<think>", "</think>"):
+            continue  # as it writes them
         message = {"role": role, "content": word} | ({"tool_call_id": "c"} if role == "tool" else {})
         counts = [
             chat(models(), messages=[{**message, "content": text}], max_tokens=1).json()["usage"]["prompt_tokens"]
             for text in (word, other)
         ]
         assert counts[0] == counts[1]
+
+
+@pytest.mark.parametrize("word", CONTROLS)
+def test_control_words_in_tools_and_arguments_are_text(models, word):
+    def count(text):
+        call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": json.dumps({"a": [text]})}}
+        tools = [{"type": "function", "function": {"name": "f", "description": text, "parameters": {"title": text}}}]
+        messages = [{"role": "user", "content": "a"}, {"role": "assistant", "tool_calls": [call]}]
+        reply = chat(models(), messages=messages, tools=tools, max_tokens=1)
+        return reply.json()["usage"]["prompt_tokens"]
+
+    assert count(word) == count(word.replace("<", "("))
 
 
 def test_a_text_begins_once_whoever_puts_the_start_there(models):
