@@ -20,7 +20,7 @@ from typing import Any
 
 import llama_cpp
 from serving import STREAMS, streams
-from uvicorn.protocols.http import h11_impl, httptools_impl
+from uvicorn.protocols.http import h11_impl
 
 from reference_server import cli, serve
 from reference_server.engine.candidates import Candidates
@@ -85,8 +85,7 @@ class Parts:
         self.watch(DECODING, "the rest of a round", Engine, "_run")
         self.watch(DECODING, "the rest of a round", Engine, "_plan")
         self.watch(LOOP, "events as JSON", Chunks, "events", generator=True)
-        for protocol in (h11_impl, httptools_impl):
-            self.watch_send(protocol.RequestResponseCycle)
+        self.watch_send(h11_impl.RequestResponseCycle)
 
 
 def run_server(pipe: Connection, parallel: int, *, timed: bool) -> None:

@@ -16,7 +16,12 @@ from conformance.transcript import Transcript, dumps
 
 __all__ = ["build", "describe", "write"]
 
-OURS = frozenset({"index.html", "report.json", "transcripts", "summary.md", "badge.json", "report.sarif"})
+CACHE = ".pytest_cache"
+"""Where pytest keeps what failed: in the folder of a report, if that is named with a blank, `--conformance-report out`.
+
+Before it knows the option, it takes an existing folder on its command line for one with tests, and for its root.
+"""
+OURS = frozenset({"index.html", "report.json", "transcripts", "summary.md", "badge.json", "report.sarif", CACHE})
 
 
 def write(folder: Path, document: dict[str, Any], transcripts: Sequence[Transcript]) -> Path:

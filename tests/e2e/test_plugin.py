@@ -133,6 +133,12 @@ def test_more_outcomes_may_fail_a_run(project, outcomes, code):
     assert ("--conformance-fail-on" in result.output) == (code == 1)
 
 
+def test_a_report_is_written_again_where_its_folder_is_named_with_a_blank(project, good):
+    for _ in range(3):
+        project.pytest(url(good), "--conformance-report", "out", code=0)
+    assert (project.folder / "out" / "index.html").exists()
+
+
 def whimsical(*streamed):
     """Stream other words than the whole answer has, "Hello", each time the next of these."""
     texts = itertools.cycle(streamed)

@@ -351,12 +351,12 @@ def test_a_server_that_hangs_is_waited_for_long_once_only():
         exchange.event({"id": "x"})
         exchange.stopping.wait(10)
 
-    limits = replace(PATIENT, idle=0.2, hang=1.0, at_once=1)
+    limits = replace(PATIENT, idle=0.2, hang=3.0, at_once=1)
     with serve(handler) as server:
         transcripts, _ = record(server.url, STREAM, replace(STREAM, name="again"), limits=limits)
     silences = [transcript.ending.at - transcript.reads[-1].at for transcript in transcripts]
-    assert silences[0] > 0.9
-    assert silences[1] < 0.9
+    assert silences[0] > 2.9
+    assert silences[1] < 2
 
 
 @pytest.mark.parametrize("after", ["0", "3600"])
