@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from conformance.json_text import parse
 from conformance.transcript import Transcript
 from conformance.views.asked import TWINS
 from conformance.views.completion_asked import EndedText
@@ -55,12 +54,7 @@ def settled(transcripts: Iterable[Transcript], again: Iterable[Transcript]) -> l
 def _words(transcript: Transcript) -> Words:
     """Return what an answer says, streamed or whole; nothing where it did not come to its end."""
     turns: Words = {
-        turn.index: (turn.content, [(call.name, _read(call.arguments)) for call in turn.calls])
+        turn.index: (turn.content, [(call.name, call.value) for call in turn.calls])
         for turn in Turn.among([transcript])
     }
     return turns or {choice.index: choice.text for choice in EndedText.among([transcript])}
-
-
-def _read(arguments: Any) -> Any:
-    parsed = parse(arguments) if isinstance(arguments, str) else None
-    return arguments if parsed is None or parsed.error else parsed.value

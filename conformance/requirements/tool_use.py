@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from conformance.json_text import parse, show
+from conformance.json_text import show
 from conformance.mutation import edit_chunk, edit_chunks, edit_json
 from conformance.requirement import Findings, fault, must, should
 from conformance.requirements.tools import edit_fragments, message_of
@@ -272,14 +272,9 @@ def same_streamed(twins: CallingTwins) -> Findings:
     """
     streamed, whole = twins.turns
     for index in streamed.keys() & whole.keys():
-        one, other = ([(call.name, _read(call.arguments)) for call in side[index].calls] for side in (streamed, whole))
+        one, other = ([(call.name, call.value) for call in side[index].calls] for side in (streamed, whole))
         if one != other:
             yield streamed[index], show(other), show(one)
-
-
-def _read(arguments: Any) -> Any:
-    parsed = parse(arguments) if isinstance(arguments, str) else None
-    return arguments if parsed is None or parsed.error else parsed.value
 
 
 @fault(

@@ -157,6 +157,12 @@ class Call:
         damaged = self.streamed is not None and not well_formed(self.streamed.choice)
         return isinstance(self.arguments, str) and not (self.custom or stray or merged or damaged)
 
+    @property
+    def value(self) -> Any:
+        """Return the arguments as the JSON that they are, or as they stand where they are none."""
+        parsed = parse(self.arguments) if isinstance(self.arguments, str) else None
+        return self.arguments if parsed is None or parsed.error else parsed.value
+
     @cached_property
     def flaw(self) -> str:
         """Return in one word why the arguments are no JSON object, "" where they are one.
