@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import Any
 
 from conformance import mutation, warrant
@@ -43,12 +42,10 @@ def _spoil(where: dict[str, Any]) -> Fault:
 
 
 def _register() -> None:
-    schemas = defaultdict[str, list[str]](list)
     found: dict[str, tuple[dict[str, Any], str]] = {}
     for name in WIRE_OBJECTS:
         for key, annotation in annotated(name).items():
             found[key] = annotation.document, annotation.family
-            schemas[key].append(name)
     for key, (note, family) in found.items():
         warrants = _warrants(note)
         declared = Level[note["level"].upper()] if "level" in note else warrant.strict_ceiling(warrants)
@@ -64,7 +61,7 @@ def _register() -> None:
                 compat=compat_level,
                 warrants=warrants,
                 needs=frozenset(note.get("needs", "").split()),
-                subject=Instances(key, tuple(schemas[key])),
+                subject=Instances(key),
                 check=_check,
             )
         )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from conformance.place import Where
 from conformance.schema import SchemaError, census
@@ -19,7 +18,8 @@ from conformance.views.model import Model
 from conformance.views.reply import Answered, ModelList
 
 Body = Chunk | JSONBody
-BODIES: dict[str, type[Chunk] | type[JSONBody] | type[CompletionObject]] = {
+Kind = type[Chunk] | type[JSONBody] | type[CompletionObject]
+BODIES: dict[str, Kind] = {
     "chat.completion.chunk": Chunk,
     "chat.completion": Answered,
     "text_completion": CompletionObject,
@@ -63,36 +63,28 @@ class Instances:
     """The quantifier of a requirement that stands in schemas."""
 
     requirement: str
-    schemas: tuple[str, ...]
 
     def among(self, transcripts: Sequence[Transcript]) -> list[Visited]:
         """Return what was visited in each transcript, where there was anything."""
-        every = (_validated(name, transcript) for transcript in transcripts for name in self.schemas)
-        return [
-            Visited(visits[self.requirement], wrong[self.requirement])
-            for visits, wrong in every
-            if self.requirement in visits
-        ]
+        name = self.requirement
+        return [found for each in transcripts for found in once(each, Instances, _visited).get(name, ())]
 
 
-Validated = tuple[dict[str, int], defaultdict[str, list[Instance]]]
+def _visited(transcript: Transcript) -> dict[str, list[Visited]]:
+    """Return what was visited, and what is wrong, in all bodies of all kinds, by requirement."""
+    visited = defaultdict[str, list[Visited]](list)
+    for name, bodies in BODIES.items():
+        for requirement, found in _of_kind(name, bodies, transcript).items():
+            visited[requirement].append(found)
+    return dict(visited)
 
 
-def _validated(name: str, transcript: Transcript) -> Validated:
-    """Return what was visited and what is wrong in all bodies of a kind, by requirement; computed once a transcript."""
-    return once(transcript, _KEYS[name], _BUILDERS[name])
-
-
-def _build(name: str, transcript: Transcript) -> Validated:
-    bodies = [b for b in BODIES[name].among([transcript]) if not isinstance(b, JSONBody) or not b.text.error]
+def _of_kind(name: str, kind: Kind, transcript: Transcript) -> dict[str, Visited]:
+    bodies = [b for b in kind.among([transcript]) if not isinstance(b, JSONBody) or not b.text.error]
     found = census(name, (body.value for body in bodies))
     wrong = defaultdict[str, list[Instance]](list)
     for number, error in found.errors:
         wrong[error.requirement].append(Instance(bodies[number], error.pointer, error))
     # What is missing where it is required was looked for, so it counts as visited.
     visits = dict(found.visits) | {key: max(found.visits.get(key, 0), len(here)) for key, here in wrong.items()}
-    return visits, wrong
-
-
-_KEYS = {name: (Instances, name) for name in BODIES}
-_BUILDERS = {name: partial(_build, name) for name in BODIES}
+    return {key: Visited(count, wrong[key]) for key, count in visits.items()}
