@@ -101,7 +101,8 @@ def test_a_hundred_aborted_streams_leave_nothing_behind(server, metrics, at_rest
     before, threads_before = at_rest(), threads(server)
     round_of_ways(25)
     deadline = time.monotonic() + 20  # the last connection closes a moment after its generation
-    while (after := metrics())["process_open_fds"] != before["process_open_fds"]:
+    # Fewer may be open than before: an idle connection of another test has been closed meanwhile.
+    while (after := metrics())["process_open_fds"] > before["process_open_fds"]:
         assert time.monotonic() < deadline, "connections stay open"
     assert threads(server) == threads_before
     grown = after["process_resident_memory_bytes"] - before["process_resident_memory_bytes"]
