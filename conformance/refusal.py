@@ -55,6 +55,6 @@ def _places(value: Any) -> Iterator[str]:
 def _words(said: str) -> Iterator[str]:
     yield from _QUOTED.findall(said)
     yield from _NAMED.findall(said)
-    # A parameter with an underscore or a digit is no word of the language, and a short message names what it is about.
+    # A name with an underscore is no word of the language, and a message often begins with what it is about.
     yield from (word for word in re.findall(r"\w+", said) if "_" in word)
     yield from said[:40].split()[:2]

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
+from conformance import refusal
 from conformance.features import features
 from conformance.json_text import parse, parse_bytes
 from conformance.place import Where
 from conformance.refusal import REFUSALS, blamed
-from conformance.refusal import message as words
 from conformance.transcript import Request, Transcript
 from conformance.views.answer import BUSY, Answer
 from conformance.views.reply import Reply
@@ -266,8 +266,7 @@ def _asked(answer: Answer) -> frozenset[str]:
 def _says_it_failed(transcript: Transcript) -> bool:
     if (transcript.status or 0) < 500:
         return False
-    error = value.get("error") if isinstance(value := parse_bytes(transcript.body()).value, dict) else None
-    return isinstance(error, dict) and error.get("type") in ("server_error", "api_error")
+    return refusal.error(parse_bytes(transcript.body()).value).get("type") in ("server_error", "api_error")
 
 
 @dataclass(eq=False)
@@ -324,7 +323,7 @@ def body_of(request: Request) -> dict[str, Any]:
 
 def message(transcript: Transcript) -> str:
     """Return the beginning of what an error says, "" where it says nothing."""
-    return words(parse_bytes(transcript.body()).value)[:120]
+    return refusal.message(parse_bytes(transcript.body()).value)[:120]
 
 
 def refused_clearly(transcript: Transcript) -> bool:
@@ -338,7 +337,7 @@ def refused_clearly(transcript: Transcript) -> bool:
 def _is_unknown(transcript: Transcript) -> bool:
     """Tell whether a server says that it does not know a parameter, or not in this value."""
     value = parse_bytes(transcript.body()).value if transcript.status in REFUSALS else None
-    return UNKNOWN.search(words(value)) is not None
+    return UNKNOWN.search(refusal.message(value)) is not None
 
 
 def _messages(body: dict[str, Any]) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
+from conformance import refusal
 from conformance.json_text import parse_bytes
 from conformance.place import Where
 from conformance.transcript import Transcript
@@ -87,9 +88,7 @@ class ListedInUse(Answer):
 
 def code(answer: Answer) -> Any:
     """Return the code of a failure's error, None where there is none."""
-    value = parse_bytes(answer.transcript.body()).value if answer.status >= 400 else None
-    error = value.get("error") if isinstance(value, dict) else None
-    return error.get("code") if isinstance(error, dict) else None
+    return refusal.error(parse_bytes(answer.transcript.body()).value).get("code") if answer.status >= 400 else None
 
 
 def _listed(transcripts: Sequence[Transcript]) -> dict[str, dict[str, Any]]:

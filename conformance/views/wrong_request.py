@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
 
+from conformance import refusal
 from conformance.features import endpoint
 from conformance.json_text import parse, parse_bytes
 from conformance.place import Where
@@ -66,9 +67,7 @@ class WrongRequest(Answer):
     @cached_property
     def error(self) -> dict[str, Any]:
         """Return the error object of the body, empty where there is none."""
-        body = parse_bytes(self.transcript.body()).value
-        error = body.get("error") if isinstance(body, dict) else None
-        return error if isinstance(error, dict) else {}
+        return refusal.error(parse_bytes(self.transcript.body()).value)
 
 
 class Invalid(WrongRequest):
