@@ -47,17 +47,8 @@ class BrokenSchemaError(ValueError):
     """What should be a schema is none."""
 
 
-def normal(schema: Schema, *, strict: bool) -> Schema:
-    """Rewrite a schema; `strict`: refuse what a grammar cannot enforce, rather than leave it out.
-
-    Raises BrokenSchemaError for what is no schema, and another ValueError for what a grammar cannot do.
-    """
-    check(schema)
-    return part(schema, strict=strict)
-
-
 def check(schema: Schema) -> None:
-    """Refuse what is no schema, or too large a one; raises as `normal` does."""
+    """Refuse what is no schema, by BrokenSchemaError, or too large a one, by another ValueError."""
     if _size(schema) > _LARGEST:
         raise ValueError("it is too large")
     try:
@@ -72,7 +63,10 @@ def _dialect() -> jsonschema_rs.Draft202012Validator:
 
 
 def part(schema: Schema, *, strict: bool) -> Schema:
-    """Rewrite a part of a schema that was checked; raises as `normal` does."""
+    """Rewrite a part of a schema that was checked; `strict`: refuse what a grammar cannot enforce, not leave it out.
+
+    Raises ValueError for what a grammar cannot do.
+    """
     try:
         return _object(schema, strict=strict)
     except RecursionError as error:

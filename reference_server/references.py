@@ -20,7 +20,7 @@ class Referring:
 
 
 def referring(schema: Schema, *, strict: bool) -> Referring:
-    """Rewrite a schema and what it refers to; raises as `normal` does, and ValueError for what cannot be followed."""
+    """Rewrite a schema and what it refers to; raises as `check` and `part`, and for what cannot be followed."""
     check(schema)
     rewritten = part(schema, strict=strict)
     originals, targets, todo = [schema], dict[str, Schema](), [rewritten]

@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from reference_server.chat.parameters import read
 from reference_server.chat.request import ChatRequest
 from reference_server.errors import RequestError
-from reference_server.json_schema import normal
+from reference_server.references import referring
 
 NAMES = [
     "model",
@@ -109,7 +109,7 @@ def test_any_parameters_are_read_or_refused(changes):
 @given(st.dictionaries(WORDS, VALUES, max_size=4), st.booleans())
 @settings(max_examples=400)
 def test_any_schema_is_rewritten_or_refused(schema, strict):
-    outcome = result(lambda: normal(schema, strict=strict), ValueError)
+    outcome = result(lambda: referring(schema, strict=strict).schema, ValueError)
     assert str(outcome) if isinstance(outcome, ValueError) else json.dumps(outcome)
 
 

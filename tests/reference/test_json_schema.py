@@ -11,7 +11,7 @@ from grammar_reading import taken
 from reference_server import grammar
 from reference_server.chat.request import ChatRequest, Format, Tool, Tools
 from reference_server.errors import RequestError
-from reference_server.json_schema import BrokenSchemaError, normal
+from reference_server.json_schema import BrokenSchemaError
 from reference_server.references import referring
 
 LEAF = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"], "additionalProperties": False}
@@ -19,18 +19,18 @@ LEAF = {"type": "object", "properties": {"a": {"type": "string"}}, "required": [
 
 def test_notes_are_dropped_and_properties_of_that_name_are_kept():
     schema = {"title": "T", "type": "object", "properties": {"title": {"type": "string", "description": "d"}}}
-    assert normal(schema, strict=True) == {"type": "object", "properties": {"title": {"type": "string"}}}
+    assert referring(schema, strict=True).schema == {"type": "object", "properties": {"title": {"type": "string"}}}
 
 
 def test_several_types_become_alternatives_each_with_what_speaks_of_it():
-    assert normal({**LEAF, "type": ["object", "null"]}, strict=True) == {"anyOf": [LEAF, {"type": "null"}]}
+    assert referring({**LEAF, "type": ["object", "null"]}, strict=True).schema == {"anyOf": [LEAF, {"type": "null"}]}
 
 
 def test_types_within_types_do_not_fill_the_memory():
     schema = {"type": "string"}
     for _ in range(30):
         schema = {"type": ["object", "array", "string", "null"], "properties": {"a": schema}, "items": {"minimum": 1}}
-    assert len(json.dumps(normal(schema, strict=False))) < 10_000
+    assert len(json.dumps(referring(schema, strict=False).schema)) < 10_000
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_types_within_types_do_not_fill_the_memory():
 @pytest.mark.parametrize("strict", [True, False])
 def test_what_is_broken_or_would_fill_the_memory_is_refused(schema, strict):
     with pytest.raises(ValueError):
-        normal(schema, strict=strict)
+        referring(schema, strict=strict)
 
 
 @pytest.mark.parametrize(
@@ -55,19 +55,19 @@ def test_what_is_broken_or_would_fill_the_memory_is_refused(schema, strict):
 )
 def test_what_cannot_be_enforced_is_refused_when_strict_and_left_out_otherwise(schema):
     with pytest.raises(ValueError):
-        normal(schema, strict=True)
-    assert set(normal(schema, strict=False)) <= {"type"}
+        referring(schema, strict=True)
+    assert set(referring(schema, strict=False).schema) <= {"type"}
 
 
 def test_lengths_beside_a_pattern_are_refused_when_strict_and_left_out_otherwise():
     schema = {"type": "string", "pattern": "^a+$", "minLength": 3, "maxLength": 5000}
     with pytest.raises(ValueError, match="'pattern' and 'minLength' cannot be enforced together"):
-        normal(schema, strict=True)
-    assert normal(schema, strict=False) == {"type": "string", "pattern": "^a+$"}
+        referring(schema, strict=True)
+    assert referring(schema, strict=False).schema == {"type": "string", "pattern": "^a+$"}
 
 
 def test_a_count_may_be_written_as_a_decimal():
-    assert repr(normal({"type": "array", "minItems": 2.0}, strict=True)) == "{'type': 'array', 'minItems': 2}"
+    assert repr(referring({"type": "array", "minItems": 2.0}, strict=True).schema) == "{'type': 'array', 'minItems': 2}"
 
 
 def listed(count):
